@@ -1,0 +1,184 @@
+/*
+ * conf: superd.conf as the daemon sees it, and its loading.
+ *
+ * superd itself never parses.  A forked child, under CPU, memory and time limits, reads the
+ * files, resolves users, checks everything and builds the finished struct conf in an arena
+ * that both processes share; superd then maps it read-only.  Everything below struct conf is
+ * const, complete and validated; nothing in it needs a further look-up.
+ */
+#ifndef SUPERD_CONF_H
+#define SUPERD_CONF_H
+
+#include "superd/addr.h"
+#include "superd/creds.h"
+#include "superd/error.h"
+#include "superd/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+struct conf_position {
+	const char *file; /* as named on the command line or by include */
+	unsigned line;
+};
+
+/* One socket to open.  An endpoint of both families is two of these, a port range many. */
+struct conf_socket {
+	struct addr addr;
+	int type;	  /* SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET */
+	bool wait;	  /* a program gets this socket itself; always true for SOCK_DGRAM */
+	bool family_half; /* one half of an endpoint without address: a family that the machine
+			     lacks is a warning, not an error */
+	const char *text; /* canonical: "tcp 127.0.0.1:7", "udp [::]:7", "unix /run/x",
+			     "unix-dgram @x", "unix-seqpacket /run/y" */
+	struct conf_position where;
+};
+
+enum conf_on_full { ON_FULL_QUEUE, ON_FULL_REFUSE };
+enum conf_stderr { STDERR_LOG, STDERR_CLIENT, STDERR_NULL };
+
+/* Bits of conf_log.events. */
+enum conf_event { EVENT_ACCEPT = 1, EVENT_REFUSE = 2, EVENT_EXIT = 4, EVENT_ERROR = 8 };
+
+struct conf_log {
+	bool to_set; /* false: `to` was set nowhere: stderr in the foreground, syslog as a daemon */
+	enum log_target to;
+	enum log_format format;
+	enum log_level level;
+	int facility;	  /* LOG_DAEMON, ... */
+	const char *file; /* path where to is LOG_TO_FILE, otherwise NULL */
+	unsigned events;
+};
+
+/* One resource limit of a program (setrlimit(2)), soft and hard alike. */
+struct conf_rlimit {
+	int resource; /* RLIMIT_CPU, RLIMIT_AS, RLIMIT_NPROC, RLIMIT_NOFILE, RLIMIT_FSIZE,
+			 RLIMIT_CORE, RLIMIT_STACK */
+	rlim_t value; /* CPU: seconds; memory, file size, core, stack: bytes */
+};
+
+struct conf_limits {
+	unsigned instances;
+	enum conf_on_full on_full;
+	size_t rlimit_count; /* only those that are set; core is always among them (default 0) */
+	const struct conf_rlimit *rlimits;
+};
+
+struct conf_service {
+	const char *name;
+	struct conf_position where; /* of "service NAME {" */
+	bool enabled;
+	size_t socket_count;
+	const struct conf_socket *sockets; /* in the order they were written */
+
+	const char *path;	 /* absolute path of the program (inside root where one is set) */
+	const char *const *argv; /* NULL-terminated; argv[0] is argv0 or what exec[0] said */
+	size_t env_count;
+	const char *const *env; /* "NAME=value", NULL-terminated: pass-env as superd has them,
+				   then env; a name stands once */
+	struct creds creds;
+	const char *directory; /* "/" by default */
+	const char *root;      /* chroot; NULL: none */
+	mode_t umask;
+	bool no_new_privileges;
+	int nice;
+	enum conf_stderr stderr_to;
+
+	int backlog;
+	const char *bind_device; /* NULL: none */
+	bool free_bind;
+	bool reuse_port;
+	bool transparent;
+	bool nodelay;
+	unsigned keepalive_s; /* 0: off */
+	int receive_buffer;   /* bytes; 0: the kernel's */
+	int send_buffer;      /* bytes; 0: the kernel's */
+	int tos;	      /* -1: the kernel's */
+	int64_t mark;	      /* -1: none */
+	mode_t socket_mode;
+	uid_t socket_user; /* (uid_t)-1: unchanged */
+	gid_t socket_group;
+	const char *banner;	 /* NULL: none */
+	const char *deny_banner; /* NULL: none */
+
+	struct conf_limits limits;
+	struct conf_log log;
+};
+
+struct conf {
+	const char *file;
+	const char *pid_file; /* NULL: none */
+	const char *service_directory;
+	unsigned max_instances;
+	int64_t grace_ns;
+	struct conf_log log; /* superd's own lines */
+	size_t service_count;
+	const struct conf_service *services; /* in the order they were written */
+};
+
+/* What a load needs to know from outside the files. */
+struct conf_request {
+	const char *file;
+	const char *service_directory; /* where `service-directory` is not set */
+	enum {
+		CONF_BUILD, /* a struct conf in the arena */
+		CONF_CHECK, /* problems only (superd -t) */
+		CONF_PRINT, /* the effective configuration to descriptor 1 (superd -T) */
+	} mode;
+};
+
+enum conf_severity { CONF_PROBLEM, CONF_WARNING };
+
+/*
+ * A load under way.  Owns the arena until conf_load_end() hands it over.
+ */
+struct conf_load;
+
+/*
+ * Forks the loader.  *load is the caller's to end with conf_load_end().
+ * Returns 0, or -1 with *error (fork, mmap, pipe).
+ */
+int conf_load_begin(
+	const struct conf_request *request, struct conf_load **load, struct error *error);
+
+/* The descriptor that becomes readable with messages and at the loader's end; non-blocking. */
+int conf_load_fd(const struct conf_load *load);
+
+/* The loader's process id; the caller reaps it and gives its wait(2) status to conf_load_end(). */
+pid_t conf_load_pid(const struct conf_load *load);
+
+/*
+ * Reads what has come and calls message_cb for each complete message, a line without newline
+ * ("FILE:LINE: text").  Returns 1 while the loader may still write, 0 at end of file.
+ */
+int conf_load_read(struct conf_load *load,
+	void (*message_cb)(void *owner, enum conf_severity severity, const char *text),
+	void *owner);
+
+/* Kills the loader (deadline passed, superd stops); it must still be reaped and ended. */
+void conf_load_kill(struct conf_load *load);
+
+/*
+ * Ends the load, after conf_load_read() returned 0 and the process was reaped with wait_status.
+ * On success (exit status 0, mode CONF_BUILD) *conf is the configuration, read-only, the
+ * caller's to conf_free(); in the other modes *conf is NULL.  Returns 0, or -1 with *error, whose text is empty
+ * where the messages have said it all and otherwise names what became of the loader ("the
+ * configuration loader was killed by SIGSEGV").  load is gone in every case.
+ */
+int conf_load_end(
+	struct conf_load *load, int wait_status, const struct conf **conf, struct error *error);
+
+/*
+ * All of the above for a caller that may wait (at start, superd -t): at most 20 s.
+ */
+int conf_load(const struct conf_request *request,
+	void (*message_cb)(void *owner, enum conf_severity severity, const char *text),
+	void *owner, const struct conf **conf, struct error *error);
+
+/* Unmaps the arena; conf may be NULL. */
+void conf_free(const struct conf *conf);
+
+#endif

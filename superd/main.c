@@ -1,0 +1,9 @@
+/*
+ * main: options; nothing else.
+ */
+#include "config.h"
+
+int main(void)
+{
+	return 0;
+}
