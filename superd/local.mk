@@ -2,7 +2,40 @@
 noinst_LIBRARIES += superd/libsuperd.a
 superd_libsuperd_a_CFLAGS = $(AM_CFLAGS) $(CONFUSE_CFLAGS)
 superd_libsuperd_a_SOURCES = \
-	superd/error.c superd/error.h
+	superd/error.c superd/error.h \
+	superd/descriptor.c superd/descriptor.h
+
+# acl, limit, creds, childenv, pidfile, process
+superd_libsuperd_a_SOURCES += \
+	superd/childenv.c superd/childenv.h \
+	superd/conf.h \
+	superd/creds.c superd/creds.h \
+	superd/limit.c superd/limit.h \
+	superd/pidfile.c superd/pidfile.h \
+	superd/process.c superd/process.h
+
+# listener, admit, spawn, children, report, errpipe
+superd_libsuperd_a_SOURCES += \
+	superd/admit.c superd/admit.h \
+	superd/children.c superd/children.h \
+	superd/errpipe.c superd/errpipe.h \
+	superd/listener.c superd/listener.h \
+	superd/listener_socket.c superd/listener_socket.h \
+	superd/report.c superd/report.h \
+	superd/spawn.c superd/spawn.h superd/spawn_backend.h superd/spawn_raw.h \
+	superd/spawn_child.c superd/spawn_fork.c
+if HAVE_SPAWN_VM
+superd_libsuperd_a_SOURCES += superd/spawn_vm.c
+else
+superd_libsuperd_a_SOURCES += superd/spawn_vm_none.c
+endif
+EXTRA_DIST += superd/spawn_vm.c superd/spawn_vm_none.c
+
+# service, super
+superd_libsuperd_a_SOURCES += \
+	superd/service.c superd/service.h superd/service_private.h \
+	superd/service_accept.c superd/service_launch.c superd/service_wait.c \
+	superd/super.c superd/super.h superd/super_private.h superd/super_start.c
 
 sbin_PROGRAMS += superd/superd
 superd_superd_SOURCES = superd/main.c

@@ -37,7 +37,7 @@ struct loop_watch {
 struct loop_timer {
 	void (*fire_cb)(struct loop_timer *timer);
 	int64_t due_ns; /* monotonic; valid while started */
-	size_t slot;	/* place in the loop's heap + 1; 0: not started */
+	size_t slot;    /* place in the loop's heap + 1; 0: not started */
 };
 
 /*
