@@ -1,0 +1,5 @@
+
+# addr
+check_PROGRAMS += tests/unit/test_addr
+tests_unit_test_addr_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_addr_LDADD = superd/libsuperd.a $(CMOCKA_LIBS)
