@@ -36,6 +36,8 @@ superd_libsuperd_a_SOURCES += \
 	superd/service.c superd/service.h superd/service_private.h \
 	superd/service_accept.c superd/service_launch.c superd/service_wait.c \
 	superd/super.c superd/super.h superd/super_private.h superd/super_start.c
+	superd/addr.c superd/addr.h \
+	superd/error.c superd/error.h
 
 sbin_PROGRAMS += superd/superd
 superd_superd_SOURCES = superd/main.c
