@@ -1,11 +1,43 @@
 # The bundled services: plain programs on descriptors 0 and 1, built with $(SERVICE_CC)
 # (static musl where it is found).  Automake knows one compiler; GNU make's target-specific
 # variables give these objects and programs theirs.
+#
+# A new service of one file, services/NAME.c: add services/NAME to SERVICES.  One of several files
+# sets services_NAME_SOURCES as well.
+SERVICES = services/echo services/discard services/daytime services/time services/chargen \
+	services/hello services/sum services/number
+services_sum_SOURCES = services/sum.c services/addition.c services/addition.h
+pkglibexec_PROGRAMS += $(SERVICES)
+
 SERVICE_ALL_CFLAGS = -std=gnu11 $(WARN_CFLAGS) $(SERVICE_CFLAGS)
-SERVICE_LINK = $(AM_V_CCLD)$(SERVICE_CC) $(SERVICE_ALL_CFLAGS) $(CFLAGS) $(SERVICE_LDFLAGS) $(LDFLAGS) -o $@
 
-noinst_LIBRARIES += services/libservice.a
+# What every service shares, compiled twice: for the services, and with the ordinary compiler for
+# the tests and for programs that need a library musl lacks.
+libservice_sources = \
+	services/lib/dgram.c services/lib/dgram.h \
+	services/lib/io.c services/lib/io.h \
+	services/lib/kind.c services/lib/kind.h \
+	services/lib/line.c services/lib/line.h \
+	services/lib/listen.c services/lib/listen.h \
+	services/lib/note.c services/lib/note.h services/lib/note_format.c \
+	services/lib/options.c services/lib/options.h \
+	services/lib/peer.c services/lib/peer.h \
+	services/lib/serve.c services/lib/serve.h \
+	services/lib/serve_datagrams.c services/lib/serve_datagrams.h \
+	services/lib/serve_listeners.c services/lib/serve_listeners.h \
+	services/lib/text.c services/lib/text.h
+
+noinst_LIBRARIES += services/libservice.a services/libservice_cc.a
 services_libservice_a_CFLAGS = $(SERVICE_ALL_CFLAGS)
-services_libservice_a_SOURCES =
+services_libservice_a_SOURCES = $(libservice_sources)
+services_libservice_cc_a_CFLAGS = $(AM_CFLAGS)
+services_libservice_cc_a_SOURCES = $(libservice_sources)
 
-$(services_libservice_a_OBJECTS): CC = $(SERVICE_CC)
+# Programs that name no LDADD of their own are services.
+LDADD = services/libservice.a
+
+service_objects = $(foreach program,$(SERVICES),$($(subst /,_,$(program))_OBJECTS))
+$(services_libservice_a_OBJECTS) $(service_objects) $(SERVICES): CC = $(SERVICE_CC)
+$(service_objects) $(SERVICES): AM_CFLAGS = $(SERVICE_ALL_CFLAGS)
+$(SERVICES): AM_LDFLAGS = $(SERVICE_LDFLAGS)
+$(SERVICES): LIBS =

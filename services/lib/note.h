@@ -1,0 +1,25 @@
+/*
+ * note: lines for people on standard error, which is a service's log.
+ *
+ * A line is composed first and written with one write(2), so that lines of several processes
+ * never mix.  Nobody is told when it cannot be written: a service outlives its log.
+ */
+#ifndef SERVICES_LIB_NOTE_H
+#define SERVICES_LIB_NOTE_H
+
+/* Longest line, with its newline; the rest is cut. */
+#define NOTE_SIZE 1024
+
+/*
+ * Writes "PROGRAM: " and the parts one after the other, ended by NULL:
+ * note("cannot open ", path, NULL).  errno is unchanged.
+ */
+void note(const char *part, ...) __attribute__((sentinel));
+
+/* Writes "PROGRAM: WHAT: " and the text of errno, which is unchanged. */
+void note_errno(const char *what);
+
+/* The same as note() by printf, for programs that do not mind stdio.  errno is unchanged. */
+void note_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
