@@ -2,6 +2,7 @@
 noinst_LIBRARIES += superd/libsuperd.a
 superd_libsuperd_a_CFLAGS = $(AM_CFLAGS) $(CONFUSE_CFLAGS)
 superd_libsuperd_a_SOURCES = \
+	superd/addr.c superd/addr.h \
 	superd/error.c superd/error.h \
 	superd/descriptor.c superd/descriptor.h
 
