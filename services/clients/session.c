@@ -68,27 +68,31 @@ static int session_read(struct session *session, struct fault *fault)
 	return 0;
 }
 
-/*
- * Sends what waits, and half-closes behind the last byte.  An error does not end the session: the
- * server's last words may have arrived before it went away, and are printed first.
- */
-static void session_send(struct session *session)
+/* Half-closes once the last byte of input has been sent. */
+static void session_half_close(struct session *session)
 {
-	session->encode(session->context, &session->typed, &session->request, session->input_end);
-	if (!session_can_send(session))
-		return;
-	if (buffer_length(&session->request) > 0 &&
-		buffer_send(&session->request, session->socket) < 0 && !would_block(errno)) {
-		session->send_error = errno;
-		return;
-	}
-	if (!session->input_end || buffer_length(&session->typed) > 0 ||
-		buffer_length(&session->request) > 0)
+	if (!session_can_send(session) || !session->input_end ||
+		buffer_length(&session->typed) > 0 || buffer_length(&session->request) > 0)
 		return;
 	if (shutdown(session->socket, SHUT_WR) < 0)
 		session->send_error = errno;
 	else
 		session->sent_end = true;
+}
+
+/*
+ * Sends what waits.  It encodes again afterwards: if request were left empty while typed is full,
+ * poll would be asked neither for the socket nor for input.  An error does not end the session:
+ * the server's last words may have arrived before it went away, and are printed first.
+ */
+static void session_send(struct session *session)
+{
+	session->encode(session->context, &session->typed, &session->request, session->input_end);
+	if (session_can_send(session) && buffer_length(&session->request) > 0 &&
+		buffer_send(&session->request, session->socket) < 0 && !would_block(errno))
+		session->send_error = errno;
+	session->encode(session->context, &session->typed, &session->request, session->input_end);
+	session_half_close(session);
 }
 
 static void session_receive(struct session *session)
@@ -102,10 +106,12 @@ static void session_receive(struct session *session)
 	session->server_end = true;
 }
 
+/* Decodes again after the write, for the same reason as in session_send. */
 static int session_write(struct session *session, struct fault *fault)
 {
 	if (buffer_write(&session->printed, session->output) < 0 && !would_block(errno))
 		return fault_set(fault, errno, "standard output");
+	session->decode(session->context, &session->answer, &session->printed, session->server_end);
 	return 0;
 }
 
@@ -170,7 +176,7 @@ int session_run(struct session *session, struct fault *fault)
 	struct pollfd watches[WATCH_COUNT];
 
 	session_send(session);
-	/* With nothing left in printed there was room for all that decode could make of answer. */
+	/* Nothing left in printed means nothing left in answer that decode could use. */
 	while (!session->server_end || buffer_length(&session->printed) > 0) {
 		if (session_wait(session, watches) < 0) {
 			if (errno == EINTR)

@@ -72,7 +72,7 @@ static int run_int(const struct args *args, int socket, struct fault *fault)
 static int run_bytes(const struct args *args, int socket, struct fault *fault)
 {
 	struct bulk bulk;
-	struct fault later;
+	struct fault later = {.text = ""};
 	struct session session;
 	int result = bulk_start(&bulk, socket, args->bytes, fault);
 
