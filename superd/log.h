@@ -51,6 +51,12 @@ void log_sink_close(struct log_sink *sink);
 /* Writes out what all sinks hold, without blocking. */
 void log_flush(void);
 
+/*
+ * Whether lines still wait, or drops are still to be told of, after a log_flush(): then flush
+ * again within a second or so, also where nothing more is logged.
+ */
+bool log_pending(void);
+
 /* Opens every file sink's path anew (after logrotate); on failure the old file stays in use.
    Returns 0, or -1 with *error of the last one that failed. */
 int log_reopen(struct error *error);
