@@ -28,7 +28,8 @@ static const char usage_text[] =
 	"              [--loop=select|epoll] [--spawn=vm|fork]    run (foreground unless -d)\n"
 	"       superd -t [-c FILE]    check the configuration: every problem, one a line\n"
 	"       superd -T [-c FILE]    print the effective configuration\n"
-	"       superd -h | -V         this text; the version\n";
+	"       superd -h | -V         this text; the version\n"
+	"FILE is " SYSCONFDIR "/superd.conf by default.\n";
 
 static _Noreturn void usage(void)
 {
