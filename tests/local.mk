@@ -19,10 +19,7 @@ check-full: all check-programs
 check-fresh:
 	@$(PYTHON3) $(srcdir)/tests/fresh --work $(abs_builddir)/fresh
 
-bench: all
-	@$(PYTHON3) $(srcdir)/tests/bench/run --build $(abs_builddir)
-
-.PHONY: check-programs check-full check-fresh bench
+.PHONY: check-programs check-full check-fresh
 
 # The tests are shipped as they stand in the source tree: a list of them would go stale.
 dist-hook:
@@ -30,3 +27,5 @@ dist-hook:
 		cp -R $(srcdir)/$$folder $(distdir)/ && chmod -R u+w $(distdir)/$$folder || exit 1; \
 	done
 	find $(distdir) -name __pycache__ -prune -exec rm -rf {} +
+
+include tests/bench/local.mk
