@@ -3,8 +3,9 @@
  *
  * A record is composed on the caller's stack and handed to a sink.  Sinks buffer; log_flush()
  * at the end of a turn of the loop writes what has come with one write(2) a sink.  Logging
- * never blocks and never fails: what a sink does not take is dropped, counted, and told with
- * "event=log-dropped count=N" once it takes again.
+ * never blocks and never fails: what a sink does not take waits in a buffer of 64 KiB, or is
+ * dropped whole lines at a time, counted, and told with "event=log-dropped count=N" once the
+ * sink has taken all that waited.  The process must ignore SIGPIPE.
  */
 #ifndef SUPERD_LOG_H
 #define SUPERD_LOG_H

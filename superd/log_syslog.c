@@ -15,9 +15,6 @@
 /* Lines that one sendmmsg(2) sends. */
 #define BATCH 64
 
-/* What every receiver takes (RFC 3164). */
-#define SHORT_SIZE ((size_t)1024)
-
 static int syslog_open(struct log_output *output, struct error *error)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -78,28 +75,12 @@ static ssize_t send_lines(int fd, const char *lines, size_t length)
 	return taken;
 }
 
-/* A line that is too long for the receiver's socket: its begin instead. */
-static ssize_t send_short(int fd, const char *lines, size_t length)
-{
-	size_t line = line_length(lines, length);
-
-	if (send(fd, lines, line < SHORT_SIZE ? line : SHORT_SIZE, MSG_DONTWAIT | MSG_NOSIGNAL) ==
-		-1)
-		return -1;
-	return (ssize_t)line + 1;
-}
-
 static enum log_taken syslog_write(
 	struct log_output *output, const char *lines, size_t length, size_t *taken)
 {
 	while (output->fd != -1 || syslog_connect(output) == 0) {
 		ssize_t result = send_lines(output->fd, lines, length);
 
-		if (result == -1 && errno == EMSGSIZE) {
-			result = send_short(output->fd, lines, length);
-			if (result == -1 && errno == EMSGSIZE)
-				return LOG_FAILED;
-		}
 		if (result > 0) {
 			*taken = (size_t)result;
 			return LOG_TAKEN;
@@ -107,6 +88,8 @@ static enum log_taken syslog_write(
 		if (result == 0 || errno == EAGAIN || errno == EINTR || errno == ENOBUFS ||
 			errno == ENOMEM)
 			return LOG_BUSY;
+		if (errno == EMSGSIZE)
+			return LOG_FAILED; /* no limit is known that a record meets */
 		close(output->fd);
 		output->fd = -1;
 	}

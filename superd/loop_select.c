@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include "superd/clock.h"
 
 #define WORD_BITS ((int)(8 * sizeof(unsigned long)))
 
@@ -116,7 +115,7 @@ static int collect(const struct loop_select *self, const fd_set *read, const fd_
  */
 static int wait_around_bad(struct loop_select *self, struct loop_ready *ready)
 {
-	const struct timespec at_once = {0};
+	struct timeval at_once = {0};
 	fd_set read = self->read;
 	fd_set write = self->write;
 	fd_set good_read = self->read;
@@ -129,7 +128,7 @@ static int wait_around_bad(struct loop_select *self, struct loop_ready *ready)
 		set_bit(bad ? &good_read : &read, fd, false);
 		set_bit(bad ? &good_write : &write, fd, false);
 	}
-	if (pselect(self->end, &good_read, &good_write, NULL, &at_once, NULL) > 0) {
+	if (select(self->end, &good_read, &good_write, NULL, &at_once) > 0) {
 		for (int fd = 0; fd < self->end; fd++) {
 			set_bit(&read, fd, FD_ISSET(fd, &read) || FD_ISSET(fd, &good_read));
 			set_bit(&write, fd, FD_ISSET(fd, &write) || FD_ISSET(fd, &good_write));
@@ -143,8 +142,10 @@ static int select_wait(struct loop_backend *backend, int64_t timeout_ns, struct 
 {
 	struct loop_select *self = select_of(backend);
 	size_t size = words_of(self) * sizeof(unsigned long);
-	struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / CLOCK_NS_PER_S),
-		.tv_nsec = (long)(timeout_ns % CLOCK_NS_PER_S)};
+	/* rounded up, as waking early would only mean to wait again */
+	int64_t timeout_us = timeout_ns / 1000 + (timeout_ns % 1000 > 0);
+	struct timeval timeout = {.tv_sec = (time_t)(timeout_us / 1000000),
+		.tv_usec = (suseconds_t)(timeout_us % 1000000)};
 	fd_set read;
 	fd_set write;
 	int count;
@@ -152,7 +153,7 @@ static int select_wait(struct loop_backend *backend, int64_t timeout_ns, struct 
 	assert(size <= sizeof(read));
 	memcpy(&read, &self->read, size);
 	memcpy(&write, &self->write, size);
-	count = pselect(self->end, &read, &write, NULL, timeout_ns < 0 ? NULL : &timeout, NULL);
+	count = select(self->end, &read, &write, NULL, timeout_ns < 0 ? NULL : &timeout);
 	if (count > 0)
 		return collect(self, &read, &write, ready);
 	if (count == 0 || errno == EINTR)

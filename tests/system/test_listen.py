@@ -81,20 +81,8 @@ def test_backlog_overflow_and_reset_before_accept(superd, services, kinds):
 
 
 def test_select_moves_to_epoll_by_itself(superd, services):
-    first = stand.free_port()
     count = 1100
-    ports = []
-    port = first % 20000 + 20000
-    while len(ports) < count:
-        port += 1
-        if port > 60000:
-            port = 20001
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                ports.append(port)
-            except OSError:
-                pass
+    ports = [stand.free_port() for _ in range(count)]
     listens = ", ".join(f"127.0.0.1:{port}" for port in ports)
     daemon = superd(
         f"service-directory = {services}\n"
@@ -114,16 +102,7 @@ def test_two_thousand_listeners_three_thousand_connections(superd, services, kin
     resource.setrlimit(
         resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2
     )
-    ports = []
-    for port in range(20001, 60000):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        ports.append(port)
-        if len(ports) == wanted:
-            break
+    ports = [stand.free_port() for _ in range(wanted)]
     services_text = "".join(
         f"service s{port} {{ listen = 127.0.0.1:{port} exec = echo }}\n" for port in ports
     )

@@ -58,7 +58,7 @@ def test_ten_megabytes_with_half_close(superd, services, kinds):
 
 
 def test_udp_both_families(superd, services, kinds):
-    port = stand.free_port(socket.SOCK_DGRAM)
+    port = stand.free_port()
     daemon = superd(
         LOG
         + f"service-directory = {services}\n"
@@ -117,10 +117,7 @@ def test_unix_endpoints(superd, services, kinds, tmp_path):
 
 
 def test_port_range_and_name(superd, services, kinds):
-    for _ in range(50):
-        first = stand.free_port()
-        if all(_is_free(first + i) for i in range(4)):
-            break
+    first = stand.free_range(4)
     superd(
         f"service-directory = {services}\n"
         f"service many {{ listen = 127.0.0.1:{first}-{first + 3} exec = daytime }}\n",
@@ -128,15 +125,6 @@ def test_port_range_and_name(superd, services, kinds):
     )
     for port in range(first, first + 4):
         assert len(stand.ask(port)) == 26
-
-
-def _is_free(port):
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def test_program_learns_its_client_by_getpeername(superd, services, kinds):

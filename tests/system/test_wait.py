@@ -69,7 +69,7 @@ def test_killed_room_is_there_for_the_next_client(superd, program, kinds):
 
 def test_program_that_leaves_its_datagram_is_not_started_in_a_tight_loop(superd, program):
     lazy = program("lazy", "#!/bin/sh\nexit 0\n")
-    port = stand.free_port(socket.SOCK_DGRAM)
+    port = stand.free_port()
     daemon = superd(LOG + f"service lazy {{ listen = udp:127.0.0.1:{port} exec = {lazy} }}")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.sendto(b"x", ("127.0.0.1", port))
@@ -83,7 +83,7 @@ def test_one_program_per_datagram_is_no_failure(superd, program):
         "#!/usr/bin/python3\nimport socket\n"
         "s = socket.socket(fileno=0)\ndata, peer = s.recvfrom(100)\ns.sendto(data, peer)\n",
     )
-    port = stand.free_port(socket.SOCK_DGRAM)
+    port = stand.free_port()
     daemon = superd(LOG + f"service single {{ listen = udp:127.0.0.1:{port} exec = {single} }}")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.settimeout(stand.DEADLINE)
