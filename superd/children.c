@@ -18,7 +18,7 @@
 
 struct chunk {
 	struct chunk *next;
-	struct spawn_failure *failures; /* CHUNK_ENTRIES of them, shared */
+	struct step_failure *failures; /* CHUNK_ENTRIES of them, shared */
 	struct child entries[CHUNK_ENTRIES];
 };
 
@@ -94,7 +94,7 @@ static int children_add_chunk(struct children *children)
 struct child *children_prepare(struct children *children)
 {
 	struct child *child;
-	struct spawn_failure *failure;
+	struct step_failure *failure;
 
 	if (children->free_list == NULL && children_add_chunk(children) != 0)
 		return NULL;

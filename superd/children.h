@@ -10,7 +10,7 @@
 
 #include "superd/addr.h"
 #include "superd/error.h"
-#include "superd/spawn.h"
+#include "superd/step.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,8 +22,8 @@
 struct child {
 	struct child *next; /* in its hash chain, or in the free list */
 	void *owner;
-	void *detail;                  /* the owner's: which of its sockets it runs on */
-	struct spawn_failure *failure; /* in shared memory: read at the reap */
+	void *detail;                 /* the owner's: which of its sockets it runs on */
+	struct step_failure *failure; /* in shared memory: read at the reap */
 	uint64_t id;
 	int64_t started_ns;
 	struct peer peer;

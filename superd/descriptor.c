@@ -15,13 +15,16 @@
 int descriptor_raise(int fd)
 {
 	int saved = errno;
-	int raised;
+	int raised = -1;
 
-	if (fd < 0 || fd >= DESCRIPTOR_LONG_LIVED)
+	if (fd < 0)
 		return fd;
-	raised = fcntl(fd, F_DUPFD_CLOEXEC, DESCRIPTOR_LONG_LIVED);
+	if (fd < DESCRIPTOR_LONG_LIVED)
+		raised = fcntl(fd, F_DUPFD_CLOEXEC, DESCRIPTOR_LONG_LIVED);
 	if (raised >= 0)
 		close(fd);
+	else
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
 	errno = saved;
 	return raised >= 0 ? raised : fd;
 }

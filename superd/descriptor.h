@@ -14,8 +14,9 @@
 #define DESCRIPTOR_LONG_LIVED 256
 
 /*
- * Moves fd to 256 or above, close-on-exec, and returns the new number; fd itself where there is
- * no room up there. Negative fds are returned as they are, with errno untouched.
+ * Moves fd to 256 or above, close-on-exec, and returns the new number; fd itself, made
+ * close-on-exec, where it is that high already or there is no room up there (RLIMIT_NOFILE).
+ * Negative fds are returned as they are. errno is kept.
  */
 int descriptor_raise(int fd);
 

@@ -1,12 +1,22 @@
 # The daemon: everything but main.c is a library, so that the tests link what the daemon runs.
 noinst_LIBRARIES += superd/libsuperd.a
 superd_libsuperd_a_CFLAGS = $(AM_CFLAGS) $(CONFUSE_CFLAGS)
+
+# lowest: addresses, time, descriptors, loop, log
 superd_libsuperd_a_SOURCES = \
 	superd/addr.c superd/addr.h \
+	superd/clock.c superd/clock.h \
+	superd/descriptor.c superd/descriptor.h \
 	superd/error.c superd/error.h \
-	superd/descriptor.c superd/descriptor.h
+	superd/log.c superd/log.h \
+	superd/log_output.c superd/log_sink.c superd/log_sink.h superd/log_syslog.c \
+	superd/loop.c superd/loop.h superd/loop_backend.h \
+	superd/loop_epoll.c superd/loop_select.c \
+	superd/loop_signal.c superd/loop_signal.h \
+	superd/loop_timer.c superd/loop_timer.h \
+	superd/step.c superd/step.h
 
-# acl, limit, creds, childenv, pidfile, process
+# what a service is configured as, and may do
 superd_libsuperd_a_SOURCES += \
 	superd/childenv.c superd/childenv.h \
 	superd/conf.h \
@@ -15,7 +25,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/pidfile.c superd/pidfile.h \
 	superd/process.c superd/process.h
 
-# listener, admit, spawn, children, report, errpipe
+# the parts that service joins
 superd_libsuperd_a_SOURCES += \
 	superd/admit.c superd/admit.h \
 	superd/children.c superd/children.h \
@@ -32,25 +42,11 @@ superd_libsuperd_a_SOURCES += superd/spawn_vm_none.c
 endif
 EXTRA_DIST += superd/spawn_vm.c superd/spawn_vm_none.c
 
-# service, super
+# services, and the whole
 superd_libsuperd_a_SOURCES += \
 	superd/service.c superd/service.h superd/service_private.h \
 	superd/service_accept.c superd/service_launch.c superd/service_wait.c \
 	superd/super.c superd/super.h superd/super_private.h superd/super_start.c
-	superd/addr.c superd/addr.h \
-	superd/error.c superd/error.h
-
-# layer 0: clock, descriptors, loop, log
-superd_libsuperd_a_SOURCES += \
-	superd/clock.c superd/clock.h \
-	superd/fd.c superd/fd.h \
-	superd/loop.c superd/loop.h superd/loop_backend.h \
-	superd/loop_select.c superd/loop_epoll.c \
-	superd/loop_timer.c superd/loop_timer.h \
-	superd/loop_signal.c superd/loop_signal.h \
-	superd/log.c superd/log.h \
-	superd/log_sink.c superd/log_sink.h \
-	superd/log_output.c superd/log_syslog.c
 
 sbin_PROGRAMS += superd/superd
 superd_superd_SOURCES = superd/main.c

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "superd/fd.h"
+#include "superd/descriptor.h"
 
 /* What the result of write(2) or send(2) means.  SIGPIPE is ignored by superd. */
 static enum log_taken judge(ssize_t result, size_t *taken)
@@ -47,7 +47,7 @@ static int file_open(struct log_output *output, struct error *error)
 
 	if (fd == -1)
 		return error_set(error, errno, "cannot open log file %s", output->path);
-	output->fd = fd_raise(fd);
+	output->fd = descriptor_raise(fd);
 	return 0;
 }
 
@@ -75,7 +75,7 @@ static int stderr_open(struct log_output *output, struct error *error)
 	}
 	if (fd == -1)
 		return error_set(error, errno, "cannot log to standard error");
-	output->fd = fd_raise(fd);
+	output->fd = descriptor_raise(fd);
 	return 0;
 }
 

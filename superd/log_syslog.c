@@ -10,7 +10,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include "superd/fd.h"
+#include "superd/descriptor.h"
 
 /* Lines that one sendmmsg(2) sends. */
 #define BATCH 64
@@ -42,7 +42,7 @@ static int syslog_connect(struct log_output *output)
 		close(fd);
 		return -1;
 	}
-	output->fd = fd_raise(fd);
+	output->fd = descriptor_raise(fd);
 	return 0;
 }
 

@@ -10,7 +10,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 #include "superd/clock.h"
-#include "superd/fd.h"
+#include "superd/descriptor.h"
 
 /* One wait fetches so many at most; what is left comes first in the next, as the kernel keeps
    its ready list in turn. */
@@ -33,7 +33,7 @@ static int epoll_new(struct loop_backend **backend, struct error *error)
 	if (self == NULL)
 		return error_set(error, ENOMEM, "cannot make the loop");
 	self->base.ops = &loop_epoll_ops;
-	self->fd = fd_raise(epoll_create1(EPOLL_CLOEXEC));
+	self->fd = descriptor_raise(epoll_create1(EPOLL_CLOEXEC));
 	if (self->fd == -1) {
 		error_set(error, errno, "epoll_create1");
 		free(self);

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
-#include "superd/fd.h"
+#include "superd/descriptor.h"
 
 /* One read a turn: what does not fit keeps the descriptor ready. */
 #define BATCH 16
@@ -32,7 +32,7 @@ int loop_signals_open(struct loop_signals *signals, const sigset_t *set, struct 
 
 	if (sigprocmask(SIG_BLOCK, set, &old) == -1)
 		return error_set(error, errno, "sigprocmask");
-	fd = fd_raise(signalfd(-1, set, SFD_NONBLOCK | SFD_CLOEXEC));
+	fd = descriptor_raise(signalfd(-1, set, SFD_NONBLOCK | SFD_CLOEXEC));
 	if (fd == -1) {
 		error_set(error, errno, "signalfd");
 		sigprocmask(SIG_SETMASK, &old, NULL);

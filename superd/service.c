@@ -314,19 +314,19 @@ void service_note_failure(struct service *service)
 static void service_report_failure(struct service *service, const struct child *child)
 {
 	const struct conf_service *conf = service->conf;
-	enum spawn_step step = (enum spawn_step)child->failure->step;
+	enum step step = (enum step)child->failure->step;
 	struct report_failure failure = {
 		.peer = &child->peer,
 		.pid = child->pid,
-		.step = spawn_step_name(step),
+		.step = step_name(step),
 		.code = child->failure->code,
 	};
 
-	if (step == SPAWN_EXEC)
+	if (step == STEP_EXEC)
 		failure.path = conf->path;
-	else if (step == SPAWN_DIRECTORY)
+	else if (step == STEP_DIRECTORY)
 		failure.path = conf->directory;
-	else if (step == SPAWN_ROOT)
+	else if (step == STEP_ROOT)
 		failure.path = conf->root;
 	report_error(service->report, &failure);
 }
@@ -340,7 +340,7 @@ void service_reaped(
 	service->running--;
 	if (group == NULL)
 		limit_release(service->sources, &child->peer);
-	if (child->failure->step != SPAWN_OK) {
+	if (child->failure->step != STEP_OK) {
 		service_report_failure(service, child);
 		service_note_failure(service);
 	} else {

@@ -157,7 +157,7 @@ void service_wait_end(struct service_group *group, const struct child *child, in
 	group->busy = 0;
 	if (service->stopped)
 		return;
-	if (child->failure->step == SPAWN_OK) {
+	if (child->failure->step == STEP_OK) {
 		if (wait_did_nothing(group, child, status))
 			service_note_failure(service);
 		else

@@ -32,15 +32,6 @@ const char *spawn_kind_name(enum spawn_kind kind)
 	return names[kind];
 }
 
-const char *spawn_step_name(enum spawn_step step)
-{
-	static const char *const names[] = {"none", "close-range", "dup", "setsid", "limit", "nice",
-		"chroot", "groups", "group", "user", "no-new-privileges", "directory", "signals",
-		"exec"};
-
-	return names[step];
-}
-
 /* fs.suid_dumpable (proc(5)); 0 where it cannot be read. */
 static int spawn_suid_dumpable(void)
 {
@@ -170,7 +161,7 @@ pid_t spawn_start(struct spawn *spawn, struct spawn_slot *slot, int64_t now_ns)
 	int saved;
 
 	slot->started_ns = now_ns;
-	slot->request.failure->step = SPAWN_OK;
+	slot->request.failure->step = STEP_OK;
 	slot->request.failure->code = 0;
 	pid = spawn->backend->start(slot);
 	if (pid < 0) {

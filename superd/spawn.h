@@ -13,6 +13,7 @@
 #include "superd/childenv.h"
 #include "superd/conf.h"
 #include "superd/error.h"
+#include "superd/step.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,33 +29,6 @@ enum spawn_kind { SPAWN_AUTO, SPAWN_VM, SPAWN_FORK };
 /* "vm", "fork". */
 const char *spawn_kind_name(enum spawn_kind kind);
 
-/* Where a start failed. */
-enum spawn_step {
-	SPAWN_OK,
-	SPAWN_CLOSE_RANGE,
-	SPAWN_DUP,
-	SPAWN_SETSID,
-	SPAWN_LIMIT,
-	SPAWN_NICE,
-	SPAWN_ROOT,
-	SPAWN_GROUPS,
-	SPAWN_GROUP,
-	SPAWN_USER,
-	SPAWN_NO_NEW_PRIVILEGES,
-	SPAWN_DIRECTORY,
-	SPAWN_SIGNALS,
-	SPAWN_EXEC,
-};
-
-/* "exec", "chdir", ...: the name of the step in the log. */
-const char *spawn_step_name(enum spawn_step step);
-
-/* Written by the child into memory that both implementations share; read at the reap. */
-struct spawn_failure {
-	int32_t step; /* enum spawn_step; SPAWN_OK: the program was started */
-	int32_t code; /* errno */
-};
-
 /* What is asked for. Everything it points at stays unchanged until the slot is free again. */
 struct spawn_request {
 	const struct conf_service *conf; /* program, identity, limits */
@@ -62,7 +36,7 @@ struct spawn_request {
 	size_t fd_count;
 	int *fds;      /* fds[0] goes to 0 and 1; the caller's scratch, which the child rewrites */
 	int stderr_fd; /* goes to 2; -1: fds[0] does */
-	struct spawn_failure *failure;
+	struct step_failure *failure;
 };
 
 /* How superd itself is, measured once: what a child has without asking. */

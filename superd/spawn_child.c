@@ -33,8 +33,7 @@ struct child_sigaction {
  * Reports the failed step and ends. The client gets an orderly close: end of file, and no reset
  * for what it has already sent. fd is where the connection is now (-1: none).
  */
-static _Noreturn void child_fail(
-	const struct spawn_slot *slot, enum spawn_step step, long result, int fd)
+static _Noreturn void child_fail(const struct spawn_slot *slot, enum step step, long result, int fd)
 {
 	char drain[4096];
 	long got = 1;
@@ -103,18 +102,18 @@ static void child_descriptors(const struct spawn_slot *slot)
 	for (int fd = 0; result >= 0 && fd < 2; fd++)
 		result = raw_call(SYS_dup3, request->fds[0], fd, 0, 0, 0);
 	if (result < 0)
-		child_fail(slot, SPAWN_DUP, result, request->fds[0]);
+		child_fail(slot, STEP_DUP, result, request->fds[0]);
 	if (request->listening) {
 		result = child_place_listeners(request);
 		if (result < 0)
-			child_fail(slot, SPAWN_DUP, result, -1);
+			child_fail(slot, STEP_DUP, result, -1);
 		first_closed += (long)request->fd_count;
 	}
 	/* Before the first step that can block: this table may hold other clients' sockets. On
 	   kernels before 5.9 there is no such call, and all of them are close-on-exec. */
 	result = raw_call(SYS_close_range, first_closed, ~0U, 0, 0, 0);
 	if (result < 0 && result != -ENOSYS)
-		child_fail(slot, SPAWN_CLOSE_RANGE, result, 0);
+		child_fail(slot, STEP_CLOSE_RANGE, result, 0);
 }
 
 /* What the configuration asks for, where superd itself is not already that way. */
@@ -135,11 +134,11 @@ static void child_limits(const struct spawn_slot *slot)
 			SYS_prlimit64, 0, limits->rlimits[i].resource, raw_pointer(&value), 0, 0);
 	}
 	if (result < 0)
-		child_fail(slot, SPAWN_LIMIT, result, 0);
+		child_fail(slot, STEP_LIMIT, result, 0);
 	if (conf->nice != inherit->nice) {
 		result = raw_call(SYS_setpriority, PRIO_PROCESS, 0, conf->nice, 0, 0);
 		if (result < 0)
-			child_fail(slot, SPAWN_NICE, result, 0);
+			child_fail(slot, STEP_NICE, result, 0);
 	}
 	if (conf->umask != inherit->umask)
 		raw_call(SYS_umask, (long)conf->umask, 0, 0, 0, 0);
@@ -157,24 +156,24 @@ static void child_identity(const struct spawn_slot *slot)
 		if (result >= 0)
 			result = raw_call(SYS_chdir, raw_pointer("/"), 0, 0, 0, 0);
 		if (result < 0)
-			child_fail(slot, SPAWN_ROOT, result, 0);
+			child_fail(slot, STEP_ROOT, result, 0);
 	}
 	if (creds->change) {
 		result = raw_call(SYS_setgroups, (long)creds->group_count,
 			raw_pointer(creds->groups), 0, 0, 0);
 		if (result < 0)
-			child_fail(slot, SPAWN_GROUPS, result, 0);
+			child_fail(slot, STEP_GROUPS, result, 0);
 		result = raw_call(SYS_setresgid, creds->gid, creds->gid, creds->gid, 0, 0);
 		if (result < 0)
-			child_fail(slot, SPAWN_GROUP, result, 0);
+			child_fail(slot, STEP_GROUP, result, 0);
 		result = raw_call(SYS_setresuid, creds->uid, creds->uid, creds->uid, 0, 0);
 		if (result < 0)
-			child_fail(slot, SPAWN_USER, result, 0);
+			child_fail(slot, STEP_USER, result, 0);
 	}
 	if (conf->no_new_privileges) {
 		result = raw_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 		if (result < 0)
-			child_fail(slot, SPAWN_NO_NEW_PRIVILEGES, result, 0);
+			child_fail(slot, STEP_NO_NEW_PRIVILEGES, result, 0);
 	}
 }
 
@@ -190,7 +189,7 @@ static void child_signals(const struct spawn_slot *slot)
 		result = raw_call(
 			SYS_rt_sigprocmask, SIG_SETMASK, raw_pointer(&empty), 0, sizeof(empty), 0);
 	if (result < 0)
-		child_fail(slot, SPAWN_SIGNALS, result, 0);
+		child_fail(slot, STEP_SIGNALS, result, 0);
 }
 
 _Noreturn void spawn_child(const struct spawn_slot *slot, bool shared_files)
@@ -203,20 +202,20 @@ _Noreturn void spawn_child(const struct spawn_slot *slot, bool shared_files)
 		result = raw_call(SYS_close_range, child_highest_fd(request) + 1, ~0U,
 			CHILD_CLOSE_RANGE_UNSHARE, 0, 0);
 		if (result < 0) /* the table is still superd's: touch nothing in it */
-			child_fail(slot, SPAWN_CLOSE_RANGE, result, request->fds[0]);
+			child_fail(slot, STEP_CLOSE_RANGE, result, request->fds[0]);
 	}
 	child_descriptors(slot);
 	result = raw_call(SYS_setsid, 0, 0, 0, 0, 0);
 	if (result < 0)
-		child_fail(slot, SPAWN_SETSID, result, 0);
+		child_fail(slot, STEP_SETSID, result, 0);
 	childenv_set_pid(&slot->env, (pid_t)result);
 	child_limits(slot);
 	child_identity(slot);
 	result = raw_call(SYS_chdir, raw_pointer(conf->directory), 0, 0, 0, 0);
 	if (result < 0)
-		child_fail(slot, SPAWN_DIRECTORY, result, 0);
+		child_fail(slot, STEP_DIRECTORY, result, 0);
 	child_signals(slot);
 	result = raw_call(SYS_execve, raw_pointer(conf->path), raw_pointer(conf->argv),
 		raw_pointer(slot->env.vector), 0, 0);
-	child_fail(slot, SPAWN_EXEC, result, 0);
+	child_fail(slot, STEP_EXEC, result, 0);
 }

@@ -154,16 +154,16 @@ static void test_failure_records_are_shared(void **state)
 	(void)state;
 	assert_int_equal(children_new(&children, NULL), 0);
 	child = children_prepare(children);
-	child->failure->step = SPAWN_OK;
+	child->failure->step = STEP_OK;
 	child->pid = fork();
 	if (child->pid == 0) {
 		child->failure->code = ENOENT;
-		child->failure->step = SPAWN_EXEC;
+		child->failure->step = STEP_EXEC;
 		_exit(127);
 	}
 	children_add(children, child);
 	reap_until(children, &tally, 1);
-	assert_int_equal(child->failure->step, SPAWN_EXEC);
+	assert_int_equal(child->failure->step, STEP_EXEC);
 	assert_int_equal(child->failure->code, ENOENT);
 	children_free(children);
 }

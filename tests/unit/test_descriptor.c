@@ -1,5 +1,5 @@
 /*
- * test_descriptor: where descriptors lie, and the orderly close.
+ * test_descriptor: blocking, and the orderly close.
  */
 #include "config.h"
 #include "superd/descriptor.h"
@@ -12,23 +12,6 @@
 #include <unistd.h>
 
 #include "tests/unit/unit.h"
-
-static void test_raise(void **state)
-{
-	int fd = open("/dev/null", O_RDONLY);
-	int raised;
-
-	(void)state;
-	errno = EBUSY;
-	raised = descriptor_raise(fd);
-	assert_int_equal(errno, EBUSY);
-	assert_true(raised >= DESCRIPTOR_LONG_LIVED);
-	assert_int_equal(fcntl(fd, F_GETFD), -1);
-	assert_int_equal(fcntl(raised, F_GETFD), FD_CLOEXEC);
-	assert_int_equal(descriptor_raise(raised), raised);
-	assert_int_equal(descriptor_raise(-1), -1);
-	close(raised);
-}
 
 static void test_blocking(void **state)
 {
@@ -81,7 +64,6 @@ static void test_orderly_close(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_raise),
 		cmocka_unit_test(test_blocking),
 		cmocka_unit_test(test_orderly_close),
 	};

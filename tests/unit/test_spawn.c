@@ -21,7 +21,7 @@
 
 struct stand {
 	struct spawn *spawn;
-	struct spawn_failure *failure;
+	struct step_failure *failure;
 	int ends[2]; /* of a socket pair: ours, the program's */
 	struct conf_service conf;
 };
@@ -116,7 +116,7 @@ static void check_program_talks(enum spawn_kind kind)
 	assert_int_equal(read(stand.ends[0], data, sizeof(data)), 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	assert_int_equal(stand.failure->step, SPAWN_OK);
+	assert_int_equal(stand.failure->step, STEP_OK);
 	stand_close(&stand);
 }
 
@@ -134,7 +134,7 @@ static void check_failed_step(enum spawn_kind kind)
 	pid = stand_start(&stand);
 	assert_true(pid > 0);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
-	assert_int_equal(stand.failure->step, SPAWN_EXEC);
+	assert_int_equal(stand.failure->step, STEP_EXEC);
 	assert_int_equal(stand.failure->code, ENOENT);
 	stand_collect(&stand);
 	assert_int_equal(read(stand.ends[0], data, sizeof(data)), 0); /* orderly: no reset */

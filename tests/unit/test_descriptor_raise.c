@@ -1,8 +1,8 @@
 /*
- * test_fd: where long-lived descriptors go, also where there is no room up there.
+ * test_descriptor_raise: where long-lived descriptors go, also where there is no room up there.
  */
 #include "config.h"
-#include "superd/fd.h"
+#include "superd/descriptor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@ static int open_null(void)
 {
 	int fd = open("/dev/null", O_RDONLY);
 
-	assert_in_range(fd, 0, FD_HIGH - 1);
+	assert_in_range(fd, 0, DESCRIPTOR_LONG_LIVED - 1);
 	return fd;
 }
 
@@ -35,15 +35,15 @@ static void test_raise(void **unused)
 
 	(void)unused;
 	errno = ENOTTY;
-	first = fd_raise(low);
+	first = descriptor_raise(low);
 	assert_int_equal(errno, ENOTTY);
-	assert_true(first >= FD_HIGH);
+	assert_true(first >= DESCRIPTOR_LONG_LIVED);
 	check_closed(low);
-	second = fd_raise(open_null());
+	second = descriptor_raise(open_null());
 	assert_true(second > first);
 	assert_int_equal(fcntl(second, F_GETFD), FD_CLOEXEC);
 	assert_int_equal(fcntl(second, F_SETFD, 0), 0);
-	assert_int_equal(fd_raise(second), second); /* is high already */
+	assert_int_equal(descriptor_raise(second), second); /* is high already */
 	assert_int_equal(fcntl(second, F_GETFD), FD_CLOEXEC);
 	close(first);
 	close(second);
@@ -58,10 +58,10 @@ static void test_no_room(void **unused)
 	(void)unused;
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	old = limit.rlim_cur;
-	limit.rlim_cur = FD_HIGH;
+	limit.rlim_cur = DESCRIPTOR_LONG_LIVED;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	errno = 0;
-	assert_int_equal(fd_raise(fd), fd);
+	assert_int_equal(descriptor_raise(fd), fd);
 	assert_int_equal(errno, 0);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	limit.rlim_cur = old;
@@ -73,7 +73,7 @@ static void test_negative(void **unused)
 {
 	(void)unused;
 	errno = EMFILE;
-	assert_int_equal(fd_raise(-1), -1);
+	assert_int_equal(descriptor_raise(-1), -1);
 	assert_int_equal(errno, EMFILE);
 }
 
