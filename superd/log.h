@@ -32,7 +32,7 @@ struct log_sink;
 struct log_spec {
 	enum log_target to;
 	enum log_format format;
-	int facility;	  /* syslog: LOG_DAEMON, ... (syslog(3)) */
+	int facility;     /* syslog: LOG_DAEMON, ... (syslog(3)) */
 	const char *file; /* LOG_TO_FILE: path */
 };
 
@@ -75,8 +75,8 @@ struct log_record {
 };
 
 /* Starts a record with its first key: event=NAME.  sink NULL discards all that follows. */
-void log_begin(struct log_record *record, struct log_sink *sink, enum log_level level,
-	const char *event);
+void log_begin(
+	struct log_record *record, struct log_sink *sink, enum log_level level, const char *event);
 
 /*
  * Append key=value.  Text: values are quoted when empty or when they hold a blank, '"', '=',

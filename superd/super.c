@@ -15,7 +15,7 @@
 
 #define SLOT_TIMER_NS CLOCK_NS_PER_MS
 #define STARVED_TIMER_NS (100 * CLOCK_NS_PER_MS)
-#define LOG_TIMER_NS	 CLOCK_NS_PER_S
+#define LOG_TIMER_NS CLOCK_NS_PER_S
 #define KILL_WAIT_NS (5 * CLOCK_NS_PER_S) /* from KILL to giving up on what does not die */
 
 #define SUPER_OF(pointer, member) \
