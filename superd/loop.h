@@ -54,7 +54,8 @@ enum loop_kind loop_kind(const struct loop *loop);
 /*
  * Watches watch->fd for events (LOOP_READ | LOOP_WRITE) from now on; a started watch is
  * changed, the same events again cost nothing, and 0 stops it.  Returns 0, or -1 with *error
- * (ENOMEM, ENOSPC; EBADF where --loop=select was forced and fd does not fit).
+ * and all as it was (ENOMEM, ENOSPC; EPERM: epoll takes no regular file; EBADF where
+ * --loop=select was forced and fd does not fit).
  */
 int loop_watch_start(
 	struct loop *loop, struct loop_watch *watch, unsigned events, struct error *error);

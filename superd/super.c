@@ -15,6 +15,7 @@
 
 #define SLOT_TIMER_NS CLOCK_NS_PER_MS
 #define STARVED_TIMER_NS (100 * CLOCK_NS_PER_MS)
+#define LOG_TIMER_NS CLOCK_NS_PER_S
 #define KILL_WAIT_NS (5 * CLOCK_NS_PER_S) /* from KILL to giving up on what does not die */
 
 #define SUPER_OF(pointer, member) \
@@ -40,10 +41,12 @@ static void super_turn(void *owner)
 			loop_timer_start(context->loop, &super->slot_timer, now_ns + SLOT_TIMER_NS);
 	}
 	log_flush();
+	if (log_pending() && super->log_timer.slot == 0)
+		loop_timer_start(context->loop, &super->log_timer, now_ns + LOG_TIMER_NS);
 }
 
 /* It only ends the wait: super_turn() does the work. */
-static void super_slot_timer(struct loop_timer *timer)
+static void super_wake_timer(struct loop_timer *timer)
 {
 	(void)timer;
 }
@@ -167,7 +170,8 @@ static int super_start(struct super *super, struct error *error)
 
 	if (status != 0)
 		return status;
-	super->slot_timer.fire_cb = super_slot_timer;
+	super->slot_timer.fire_cb = super_wake_timer;
+	super->log_timer.fire_cb = super_wake_timer;
 	super->starved_timer.fire_cb = super_starved_timer;
 	super->grace_timer.fire_cb = super_grace_timer;
 	context->starved_cb = super_starved;

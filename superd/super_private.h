@@ -21,6 +21,7 @@ struct super {
 	bool stopping;
 	bool done;
 	struct loop_timer slot_timer;    /* while a start is under way: 1 ms */
+	struct loop_timer log_timer;     /* while a log takes nothing: 1 s */
 	struct loop_timer starved_timer; /* while a service waits for something to become free */
 	struct loop_timer grace_timer;   /* stopping: from TERM to KILL, from KILL to giving up */
 	bool killed;

@@ -81,8 +81,10 @@ static void test_timers(enum loop_kind kind)
 		alarms[i] = (struct alarm){.timer = {.fire_cb = on_fire}, .next_order = &next};
 		assert_int_equal(loop_timer_start(loop, &alarms[i].timer, now_ns + after[i]), 0);
 	}
-	for (; next < 6; turns++)
+	while (next < 6) {
 		probe_turn(loop);
+		turns++;
+	}
 	for (int i = 0; i < 6; i++) {
 		assert_int_equal(alarms[i].fired, 1);
 		assert_int_equal(alarms[i].order, order[i]);
