@@ -19,34 +19,13 @@ superd_libsuperd_a_SOURCES = \
 # what a service is configured as, and may do
 superd_libsuperd_a_SOURCES += \
 	superd/childenv.c superd/childenv.h \
-	superd/conf.h \
 	superd/creds.c superd/creds.h \
 	superd/limit.c superd/limit.h \
 	superd/pidfile.c superd/pidfile.h \
 	superd/process.c superd/process.h
 
-# the parts that service joins
+# superd.conf: everything that knows libconfuse or the language
 superd_libsuperd_a_SOURCES += \
-	superd/admit.c superd/admit.h \
-	superd/children.c superd/children.h \
-	superd/errpipe.c superd/errpipe.h \
-	superd/listener.c superd/listener.h \
-	superd/listener_socket.c superd/listener_socket.h \
-	superd/report.c superd/report.h \
-	superd/spawn.c superd/spawn.h superd/spawn_backend.h superd/spawn_raw.h \
-	superd/spawn_child.c superd/spawn_fork.c
-if HAVE_SPAWN_VM
-superd_libsuperd_a_SOURCES += superd/spawn_vm.c
-else
-superd_libsuperd_a_SOURCES += superd/spawn_vm_none.c
-endif
-EXTRA_DIST += superd/spawn_vm.c superd/spawn_vm_none.c
-
-# services, and the whole
-superd_libsuperd_a_SOURCES += \
-	superd/service.c superd/service.h superd/service_private.h \
-	superd/service_accept.c superd/service_launch.c superd/service_wait.c \
-	superd/super.c superd/super.h superd/super_private.h superd/super_start.c
 	superd/conf.c superd/conf.h \
 	superd/conf_arena.c superd/conf_arena.h \
 	superd/conf_build.c superd/conf_build.h \
@@ -72,9 +51,30 @@ superd_libsuperd_a_SOURCES += \
 	superd/conf_tree.c superd/conf_tree.h \
 	superd/conf_value.c superd/conf_value.h \
 	superd/conf_walk.c superd/conf_walk.h \
-	superd/conf_build_creds.c superd/conf_build_exec.c superd/conf_build_listen.c \
-	superd/creds.c superd/creds.h \
-	superd/error.c superd/error.h
+	superd/conf_build_creds.c superd/conf_build_exec.c superd/conf_build_listen.c
+
+# the parts that service joins
+superd_libsuperd_a_SOURCES += \
+	superd/admit.c superd/admit.h \
+	superd/children.c superd/children.h \
+	superd/errpipe.c superd/errpipe.h \
+	superd/listener.c superd/listener.h \
+	superd/listener_socket.c superd/listener_socket.h \
+	superd/report.c superd/report.h \
+	superd/spawn.c superd/spawn.h superd/spawn_backend.h superd/spawn_raw.h \
+	superd/spawn_child.c superd/spawn_fork.c
+if HAVE_SPAWN_VM
+superd_libsuperd_a_SOURCES += superd/spawn_vm.c
+else
+superd_libsuperd_a_SOURCES += superd/spawn_vm_none.c
+endif
+EXTRA_DIST += superd/spawn_vm.c superd/spawn_vm_none.c
+
+# services, and the whole
+superd_libsuperd_a_SOURCES += \
+	superd/service.c superd/service.h superd/service_private.h \
+	superd/service_accept.c superd/service_launch.c superd/service_wait.c \
+	superd/super.c superd/super.h superd/super_private.h superd/super_start.c
 
 sbin_PROGRAMS += superd/superd
 superd_superd_SOURCES = superd/main.c
