@@ -4,7 +4,9 @@
 #
 # A new service of one file, services/NAME.c: add services/NAME to SERVICES.  One of several files
 # sets services_NAME_SOURCES as well.
-SERVICES = services/hello
+SERVICES = services/echo services/discard services/daytime services/time services/chargen \
+	services/hello services/sum services/number
+services_sum_SOURCES = services/sum.c services/addition.c services/addition.h
 pkglibexec_PROGRAMS += $(SERVICES)
 
 SERVICE_ALL_CFLAGS = -std=gnu11 $(WARN_CFLAGS) $(SERVICE_CFLAGS)

@@ -31,9 +31,11 @@ const char *dgram_verdict_name(enum dgram_verdict verdict)
 	case DGRAM_SOURCE_ADDRESS:
 		return "source is no host's address";
 	case DGRAM_DESTINATION_ADDRESS:
+		return "sent to broadcast or multicast";
+	case DGRAM_MALFORMED:
 		break;
 	}
-	return "sent to broadcast or multicast";
+	return "not a request";
 }
 
 /* The port of an internet address, host order; 0 for others. */

@@ -42,6 +42,7 @@ enum dgram_verdict {
 	DGRAM_OWN_PORT,            /* from the service's own port on its own host: itself */
 	DGRAM_SOURCE_ADDRESS,      /* from a broadcast, multicast or unspecified address */
 	DGRAM_DESTINATION_ADDRESS, /* to a broadcast or multicast address */
+	DGRAM_MALFORMED,           /* it is no request (the service says so, never the rules) */
 };
 
 /* For a log line: "source port of a service", ... */

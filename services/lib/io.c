@@ -79,31 +79,57 @@ static int queued_bytes(int fd)
 	return ioctl(fd, TIOCOUTQ, &queued) == 0 ? queued : 0;
 }
 
-int io_wait(int fd, short events, struct io_deadline *deadline)
+static int64_t watches_queued(const struct pollfd *watches, nfds_t count)
 {
-	struct pollfd watch = {.fd = fd, .events = events};
+	int64_t queued = 0;
+
+	for (nfds_t i = 0; i < count; i++)
+		if (watches[i].fd >= 0 && (watches[i].events & POLLOUT) != 0)
+			queued += queued_bytes(watches[i].fd);
+	return queued;
+}
+
+int io_wait_any(struct pollfd *watches, nfds_t count, struct io_deadline *deadline)
+{
 	/* A full queue calls itself writable only when a third of it is free again, which a slow
 	   reader of a large queue may not reach in time although it never stops. */
-	bool watch_queue = (events & POLLOUT) != 0 && !deadline->total && deadline->timeout_ms > 0;
-	int queued = watch_queue ? queued_bytes(fd) : 0;
+	bool watch_queue = !deadline->total && deadline->timeout_ms > 0;
+	int64_t queued = watch_queue ? watches_queued(watches, count) : 0;
 
 	for (;;) {
-		int ready = poll(&watch, 1, deadline_left_ms(deadline));
+		int ready = poll(watches, count, deadline_left_ms(deadline));
+		int64_t left;
 
 		if (ready > 0)
 			return 0;
 		if (ready < 0 && errno != EINTR)
 			return -1;
-		if (ready == 0) {
-			int left = watch_queue ? queued_bytes(fd) : queued;
-
-			if (left >= queued || deadline_passed(deadline)) {
-				errno = ETIMEDOUT;
-				return -1;
-			}
-			queued = left;
+		if (ready < 0)
+			continue;
+		left = watch_queue ? watches_queued(watches, count) : queued;
+		if (left >= queued || deadline_passed(deadline)) {
+			errno = ETIMEDOUT;
+			return -1;
 		}
+		queued = left;
 	}
+}
+
+int io_wait(int fd, short events, struct io_deadline *deadline)
+{
+	struct pollfd watch = {.fd = fd, .events = events};
+
+	return io_wait_any(&watch, 1, deadline);
+}
+
+/* After EAGAIN: io_wait(), but where no wait is wanted nothing can have changed since. */
+static int blocked_wait(int fd, short events, struct io_deadline *deadline)
+{
+	if (deadline->timeout_ms == 0) {
+		errno = ETIMEDOUT;
+		return -1;
+	}
+	return io_wait(fd, events, deadline);
 }
 
 /* io_read() for what is no socket: read(2) could block, so it comes after poll(2) only. */
@@ -130,7 +156,7 @@ ssize_t io_read(int fd, void *buffer, size_t size, struct io_deadline *deadline)
 		if (errno == ENOTSOCK)
 			return file_read(fd, buffer, size, deadline);
 		if (errno == EAGAIN) {
-			if (io_wait(fd, POLLIN, deadline) != 0)
+			if (blocked_wait(fd, POLLIN, deadline) != 0)
 				return -1;
 		} else if (errno != EINTR) {
 			return -1;
@@ -178,7 +204,7 @@ ssize_t io_write(int fd, const void *data, size_t size, struct io_deadline *dead
 		if (errno == ENOTSOCK)
 			return file_write(fd, data, size, deadline);
 		if (errno == EAGAIN) {
-			if (io_wait(fd, POLLOUT, deadline) != 0)
+			if (blocked_wait(fd, POLLOUT, deadline) != 0)
 				return -1;
 		} else if (errno != EINTR) {
 			return -1;

@@ -8,6 +8,7 @@
 #ifndef SERVICES_LIB_IO_H
 #define SERVICES_LIB_IO_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,6 +50,12 @@ void io_ignore_sigpipe(void);
  * Returns 0, or -1 with errno (ETIMEDOUT at the deadline).
  */
 int io_wait(int fd, short events, struct io_deadline *deadline);
+
+/*
+ * The same for several descriptors as in poll(2), which are ready by their revents; a descriptor
+ * of -1 is passed over.
+ */
+int io_wait_any(struct pollfd *watches, nfds_t count, struct io_deadline *deadline);
 
 /*
  * Reads what has come, at least one byte.  Returns its length, 0 at end of file, or -1 with errno

@@ -24,6 +24,10 @@
 #define SERVE_IDLE_S 60
 #define SERVE_MAX_CLIENTS 64
 
+/* What datagram_cb returns instead of a length. */
+#define SERVE_NO_ANSWER (-1)
+#define SERVE_MALFORMED (-2) /* no request: logged with its source, at most a line a second */
+
 struct serve {
 	const struct service *service;
 	int idle_ms; /* from -t, for io_deadline_idle() and io_deadline_total(); IO_FOREVER: -t 0 */
@@ -39,8 +43,8 @@ struct service {
 	int (*stream_cb)(const struct serve *serve);
 	/*
 	 * Serves one datagram, length bytes in data, which has room for size (DGRAM_SIZE) bytes:
-	 * writes the answer over it and returns its length, or -1 for none.  NULL: the service
-	 * is for streams only.
+	 * writes the answer over it and returns its length, SERVE_NO_ANSWER or SERVE_MALFORMED.
+	 * NULL: the service is for streams only.
 	 */
 	ssize_t (*datagram_cb)(const struct serve *serve, char *data, size_t length, size_t size);
 	bool silent; /* datagram_cb never answers: every datagram is passed to it, wherever from */

@@ -61,6 +61,8 @@ static void datagram_serve(const struct serve *serve, struct dgram_socket *from,
 		}
 	}
 	answer = service->datagram_cb(serve, data, length, DGRAM_SIZE);
+	if (answer == SERVE_MALFORMED)
+		refusal_note(refusals, dgram, DGRAM_MALFORMED);
 	/* An answer that cannot be sent is lost, which datagrams may be. */
 	if (answer >= 0)
 		dgram_answer(from, dgram, data, (size_t)answer);
