@@ -1,0 +1,2 @@
+# Manual page of the line client.
+dist_man_MANS += man/tcpcli.1
