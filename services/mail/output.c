@@ -117,23 +117,47 @@ static int unacknowledged(int fd)
 	return 0;
 }
 
+/*
+ * Waits for the client's end of file.  A client that is slow to take what is still in the queue
+ * is not idle.  Returns 0, or -1 with errno.
+ */
+static int end_wait(struct exchange *exchange)
+{
+	int queued = unacknowledged(exchange->out);
+	size_t chatter = 0;
+
+	while (chatter <= MAX_CHATTER) {
+		int left, failed;
+		ssize_t got = io_read(
+			exchange->in, exchange->buffer, EXCHANGE_BUFFER, &exchange->deadline);
+
+		if (got == 0)
+			return 0;
+		if (got > 0) {
+			chatter += (size_t)got;
+			continue;
+		}
+		failed = errno;
+		left = unacknowledged(exchange->out);
+		errno = failed;
+		if (failed != ETIMEDOUT || left >= queued)
+			return -1;
+		queued = left;
+	}
+	errno = EPROTO;
+	return -1;
+}
+
 bool output_confirmed(struct output *output)
 {
 	struct exchange *exchange = output->exchange;
-	size_t chatter = 0;
-	ssize_t got;
 
 	shutdown(exchange->out, SHUT_WR);
-	do {
-		got = io_read(exchange->in, exchange->buffer, EXCHANGE_BUFFER, &exchange->deadline);
-		if (got > 0)
-			chatter += (size_t)got;
-	} while (got > 0 && chatter <= MAX_CHATTER);
-	if (got < 0) {
+	if (end_wait(exchange) != 0) {
 		serve_failed("waiting for the client to close");
 		return false;
 	}
-	return got == 0 && !output->ended_early && unacknowledged(exchange->out) == 0;
+	return !output->ended_early && unacknowledged(exchange->out) == 0;
 }
 
 void output_break(struct output *output)
