@@ -27,3 +27,17 @@ tests_unit_test_binary_SOURCES = tests/unit/test_binary.c \
 	services/clients/sum.c
 tests_unit_test_binary_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_binary_LDADD = $(CMOCKA_LIBS)
+
+# messenger: logins, file names, passwords
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_login tests/unit/test_name tests/unit/test_passwd
+endif
+tests_unit_test_login_SOURCES = tests/unit/test_login.c
+tests_unit_test_login_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_login_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_name_SOURCES = tests/unit/test_name.c
+tests_unit_test_name_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_name_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_passwd_SOURCES = tests/unit/test_passwd.c
+tests_unit_test_passwd_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_passwd_LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
