@@ -30,7 +30,7 @@
 #define MAX_CLIENTS 1000000
 
 #define DEFAULT_QUEUE 65536
-#define MIN_QUEUE 4096
+#define MIN_QUEUE 8192
 #define MAX_QUEUE (64 << 20)
 
 /* Descriptors that are no clients and no listening sockets: standard ones, signals, one to refuse.

@@ -41,6 +41,8 @@ struct client *client_new(int in, int out, const char *address, size_t queue_byt
 	client->end = CLIENT_HERE;
 	client->counted = false;
 	client->blocked = false;
+	client->took = false;
+	client->took_ns = now_ns;
 	client->due_ns = 0;
 	client->name[0] = '\0';
 	text_begin(&text, client->address, sizeof(client->address));
@@ -84,8 +86,10 @@ void client_flush(struct client *client)
 			return;
 		}
 		client->blocked = sent < (ssize_t)count;
-		if (sent > 0)
+		if (sent > 0) {
+			client->took = true;
 			queue_drop(&client->queue, (size_t)sent);
+		}
 		if (client->blocked)
 			return;
 	}
@@ -111,6 +115,7 @@ ssize_t client_receive(struct client *client, char *piece, size_t size)
 	struct io_deadline now = io_deadline_idle(0);
 	ssize_t got = io_read(client->in, piece, size, &now);
 
+	/* A connection that timed out says ETIMEDOUT as well, but once, and then end of file. */
 	if (got < 0 && errno != ETIMEDOUT)
 		client->end = CLIENT_GONE;
 	return got;

@@ -30,9 +30,11 @@ const char *client_end_name(enum client_end end);
 struct client {
 	int in, out; /* one socket; a console's two descriptors */
 	enum client_end end;
-	bool counted;   /* the others were told that it is here, but not yet that it left */
-	bool blocked;   /* its connection takes nothing now: wait for POLLOUT */
-	int64_t due_ns; /* CLIENT_LEAVES: no waiting after this */
+	bool counted;    /* the others were told that it is here, but not yet that it left */
+	bool blocked;    /* its connection takes nothing now: wait for POLLOUT */
+	bool took;       /* its connection took something in this round */
+	int64_t took_ns; /* the last round in which it did */
+	int64_t due_ns;  /* CLIENT_LEAVES: no waiting after this */
 	char name[NAME_SIZE];
 	char address[PEER_TEXT_SIZE];
 	struct rate rate;

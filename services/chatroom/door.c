@@ -9,6 +9,7 @@
 #include "services/lib/listen.h"
 #include "services/lib/note.h"
 #include "services/lib/peer.h"
+#include "services/lib/text.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -72,19 +73,19 @@ static void connection_prepare(int fd, size_t queue_bytes)
 	option_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
-static void client_refuse(struct door *door, int fd, const char *address, int64_t now_ns)
+static void client_refuse(
+	struct door *door, int fd, const char *address, const char *reason, int64_t now_ns)
 {
-	static const char full[] = "* the channel is full, try again later\n";
-	static const char memory[] = "* the channel is out of memory, try again later\n";
 	struct io_deadline now = io_deadline_idle(0);
+	char message[ROOM_MESSAGE_SIZE];
+	struct text text;
 
-	if (errno == ENOMEM) {
-		io_write_full(fd, memory, sizeof(memory) - 1, &now);
-		report_refused(&door->refused, address, "out of memory", now_ns);
-	} else {
-		io_write_full(fd, full, sizeof(full) - 1, &now);
-		report_refused(&door->refused, address, "the channel is full", now_ns);
-	}
+	text_begin(&text, message, sizeof(message));
+	text_add(&text, "* ");
+	text_add(&text, reason);
+	text_add(&text, ", try again later\n");
+	io_write_full(fd, message, text.used, &now);
+	report_refused(&door->refused, address, reason, now_ns);
 	io_finish(fd, fd);
 	close(fd);
 }
@@ -127,7 +128,9 @@ static void client_admit(struct door *door, int fd, struct room *room, int64_t n
 	peer_format(&peer, address);
 	connection_prepare(fd, room->queue_bytes);
 	if (room_join(room, fd, fd, address, now_ns) == NULL)
-		client_refuse(door, fd, address, now_ns);
+		client_refuse(door, fd, address,
+			errno == ENOMEM ? "the channel is out of memory" : "the channel is full",
+			now_ns);
 }
 
 static bool connection_waits(int fd)

@@ -4,6 +4,11 @@
  * One round reads one piece from each client that has sent something, queues what follows from
  * it, and sends each client all that is queued for it at once.  So a round's work for one
  * client is bounded, and the more there is to do, the larger are the batches.
+ *
+ * When everybody talks at once, more can be said than any queue holds before the readers have had a
+ * chance to read.  So a round ends when a part of a queue has been said (the others have their
+ * turn in the next one); and while some of those who read lag behind, nobody is heard for a moment
+ * (room_patience_ns()).
  */
 #include "config.h"
 
@@ -24,7 +29,10 @@
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S INT64_C(1000000000)
 
-#define PIECE_SIZE 16384
+#define PIECE_SIZE 4096
+
+/* The part of a queue that is said in one round at most, but for one piece. */
+#define ROUND_PART 8
 
 struct loop {
 	struct room *room;
@@ -32,7 +40,10 @@ struct loop {
 	int64_t idle_ns;  /* 0: for ever */
 	int64_t empty_ns; /* since when nobody has been here */
 	int signals;
-	bool lent_doors; /* there was a door at the start */
+	bool lent_doors;     /* there was a door at the start */
+	size_t turn;         /* the client that is heard first */
+	int64_t paced_ns;    /* since when nobody is heard because the room lags; 0: it does not */
+	int64_t patience_ns; /* for how long */
 	/* The signals, the door's sockets, each client's in, the console's out. */
 	struct pollfd *watches;
 };
@@ -63,10 +74,28 @@ static struct pollfd *client_watches(const struct loop *loop)
 	return loop->watches + 1 + loop->door->count;
 }
 
-/* A client whose turn is over reads nothing more; poll(2) passes over negative descriptors. */
-static void client_watch(const struct client *client, struct pollfd *watch)
+/* Whether clients are heard in this round. */
+static bool pace_allows(struct loop *loop, int64_t now)
 {
-	short events = client->end == CLIENT_HERE ? POLLIN : 0;
+	loop->patience_ns = room_patience_ns(loop->room, now);
+	if (loop->patience_ns == 0) {
+		loop->paced_ns = 0;
+		return true;
+	}
+	if (loop->paced_ns == 0) {
+		loop->paced_ns = now;
+		return false;
+	}
+	if (now - loop->paced_ns < loop->patience_ns)
+		return false;
+	loop->paced_ns = now;
+	return true;
+}
+
+/* poll(2) passes over negative descriptors. */
+static void client_watch(const struct client *client, bool heard, struct pollfd *watch)
+{
+	short events = client->end == CLIENT_HERE && heard ? POLLIN : 0;
 
 	if (client->blocked && client->out == client->in)
 		events |= POLLOUT;
@@ -74,7 +103,7 @@ static void client_watch(const struct client *client, struct pollfd *watch)
 }
 
 /* Returns how many watches there are. */
-static nfds_t watches_fill(struct loop *loop, int64_t now)
+static nfds_t watches_fill(struct loop *loop, bool heard, int64_t now)
 {
 	bool open = !loop->room->closing && now >= loop->door->paused_ns;
 	struct pollfd *watch = loop->watches;
@@ -83,7 +112,7 @@ static nfds_t watches_fill(struct loop *loop, int64_t now)
 	for (size_t i = 0; i < loop->door->count; i++)
 		*watch++ = (struct pollfd){.fd = open ? loop->door->fds[i] : -1, .events = POLLIN};
 	for (size_t i = 0; i < loop->room->count; i++)
-		client_watch(loop->room->clients[i], watch++);
+		client_watch(loop->room->clients[i], heard, watch++);
 	/* Only a console has two descriptors, and then it is the only client. */
 	if (loop->room->count == 1 && loop->room->clients[0]->out != loop->room->clients[0]->in)
 		*watch++ = (struct pollfd){
@@ -98,11 +127,13 @@ static int64_t earlier(int64_t one, int64_t other)
 }
 
 /* For poll(2): until the next thing that is due without anybody doing anything. */
-static int wait_ms(const struct loop *loop, int64_t now)
+static int wait_ms(const struct loop *loop, bool heard, int64_t now)
 {
 	int64_t due = room_due_ns(loop->room);
 	int64_t left;
 
+	if (!heard)
+		due = earlier(due, loop->paced_ns + loop->patience_ns);
 	if (loop->door->paused_ns > now)
 		due = earlier(due, loop->door->paused_ns);
 	if (loop->room->count == 0 && loop->idle_ns != 0)
@@ -113,15 +144,11 @@ static int wait_ms(const struct loop *loop, int64_t now)
 	return left > 0 ? (int)((left + NS_PER_MS - 1) / NS_PER_MS) : 0;
 }
 
-static void client_serve(struct loop *loop, struct client *client, short events, int64_t now)
+static void client_hear(struct loop *loop, struct client *client, int64_t now)
 {
 	char piece[PIECE_SIZE];
 	ssize_t got;
 
-	if ((events & (POLLOUT | POLLERR | POLLHUP)) != 0)
-		client->blocked = false;
-	if (client->end != CLIENT_HERE || (events & ~POLLOUT) == 0)
-		return;
 	got = client_receive(client, piece, sizeof(piece));
 	if (got > 0)
 		talk_hear(loop->room, client, piece, (size_t)got, now);
@@ -129,17 +156,38 @@ static void client_serve(struct loop *loop, struct client *client, short events,
 		talk_end(loop->room, client, now);
 }
 
-/* The clients of whom poll(2) knew, in their order: nobody is removed before the sweep. */
-static void clients_serve(struct loop *loop, nfds_t watches, int64_t now)
+/* The connections that have become free again; nobody is removed before the sweep. */
+static void clients_unblock(struct loop *loop, nfds_t watches)
 {
-	struct pollfd *watch = client_watches(loop);
+	const struct pollfd *watch = client_watches(loop);
 	size_t count = loop->room->count;
 
 	for (size_t i = 0; i < count; i++)
-		if (watch[i].revents != 0)
-			client_serve(loop, loop->room->clients[i], watch[i].revents, now);
+		if ((watch[i].revents & (POLLOUT | POLLERR | POLLHUP)) != 0)
+			loop->room->clients[i]->blocked = false;
 	if (1 + loop->door->count + count < watches && watch[count].revents != 0)
 		loop->room->clients[0]->blocked = false;
+}
+
+/* Hears those who have sent something, until enough has been said for one round. */
+static void clients_hear(struct loop *loop, int64_t now)
+{
+	const struct pollfd *watch = client_watches(loop);
+	struct room *room = loop->room;
+	size_t count = room->count;
+	size_t first = loop->turn < count ? loop->turn : 0;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t index = (first + i) % count;
+		struct client *client = room->clients[index];
+
+		if (room->told_bytes > room->queue_bytes / ROUND_PART) {
+			loop->turn = index;
+			return;
+		}
+		if (client->end == CLIENT_HERE && (watch[index].revents & ~POLLOUT) != 0)
+			client_hear(loop, client, now);
+	}
 }
 
 /* From the last to the first, because one that fails for ever is replaced by the last. */
@@ -172,12 +220,14 @@ static bool loop_done(const struct loop *loop, int64_t now)
 static int loop_round(struct loop *loop)
 {
 	int64_t now = now_ns();
-	nfds_t watches = watches_fill(loop, now);
+	bool heard = pace_allows(loop, now);
+	nfds_t watches = watches_fill(loop, heard, now);
 
-	if (poll(loop->watches, watches, wait_ms(loop, now)) < 0 && errno != EINTR)
+	if (poll(loop->watches, watches, wait_ms(loop, heard, now)) < 0 && errno != EINTR)
 		return -1;
 	now = now_ns();
-	clients_serve(loop, watches, now);
+	clients_unblock(loop, watches);
+	clients_hear(loop, now);
 	if (loop->watches[0].revents != 0)
 		signals_serve(loop, now);
 	door_serve(loop, now);

@@ -11,6 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Who took nothing for so long does not read. */
+#define READING_NS INT64_C(1000000000)
+
+/* Whose queue is filled to this part lags behind. */
+#define LAG_PART 4
+
+/* Patience with single ones, and with more than this part of the room (and more than one). */
+#define PATIENCE_NS INT64_C(10000000)
+#define QUORUM_PART 8
+#define QUORUM_PATIENCE_NS INT64_C(250000000)
+
 int room_open(struct room *room, size_t capacity, size_t queue_bytes)
 {
 	*room = (struct room){
@@ -31,6 +42,7 @@ void room_free(struct room *room)
 
 void room_tell(struct room *room, const struct client *except, const char *message, size_t length)
 {
+	room->told_bytes += length;
 	for (size_t i = 0; i < room->count; i++)
 		if (room->clients[i] != except)
 			client_send(room->clients[i], message, length);
@@ -162,6 +174,14 @@ static bool client_done(const struct client *client, int64_t now_ns)
 	return client->end != CLIENT_LEAVES || client->queue.used == 0 || now_ns >= client->due_ns;
 }
 
+static struct client *client_swept(struct client *client, int64_t now_ns)
+{
+	if (client->took)
+		client->took_ns = now_ns;
+	client->took = false;
+	return client;
+}
+
 void room_sweep(struct room *room, int64_t now_ns)
 {
 	size_t kept = 0;
@@ -170,15 +190,34 @@ void room_sweep(struct room *room, int64_t now_ns)
 	do
 		room_flush(room);
 	while (room_tell_left(room));
+	room->told_bytes = 0;
 	for (size_t i = 0; i < room->count; i++) {
 		struct client *client = room->clients[i];
 
 		if (client_done(client, now_ns))
 			client_free(client);
 		else
-			room->clients[kept++] = client;
+			room->clients[kept++] = client_swept(client, now_ns);
 	}
 	room->count = kept;
+}
+
+static bool client_lags(const struct client *client, int64_t now_ns)
+{
+	return client->end == CLIENT_HERE && client->blocked &&
+	       client->queue.used > client->queue.size / LAG_PART &&
+	       now_ns - client->took_ns < READING_NS;
+}
+
+int64_t room_patience_ns(const struct room *room, int64_t now_ns)
+{
+	size_t lagging = 0;
+
+	for (size_t i = 0; i < room->count; i++)
+		lagging += client_lags(room->clients[i], now_ns);
+	if (lagging == 0)
+		return 0;
+	return lagging > 1 + room_here(room) / QUORUM_PART ? QUORUM_PATIENCE_NS : PATIENCE_NS;
 }
 
 int64_t room_due_ns(const struct room *room)

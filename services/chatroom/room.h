@@ -26,6 +26,7 @@ struct room {
 	size_t queue_bytes; /* of each client, at least ROOM_MESSAGE_SIZE */
 	uint64_t guests;    /* number of the latest guest */
 	bool closing;       /* nobody comes any more */
+	size_t told_bytes;  /* what all were told in this round */
 };
 
 /* An empty room for capacity clients.  Returns 0, or -1 where there is no memory. */
@@ -61,6 +62,13 @@ void room_close(struct room *room, int64_t now_ns);
  * those that were dropped there is a log line.
  */
 void room_sweep(struct room *room, int64_t now_ns);
+
+/*
+ * How long nobody should be heard, because some of those who read cannot keep up with what is
+ * said: for a single one a moment that nobody notices, for a good part of the room longer; 0:
+ * not at all.  Those who do not read at all do not count.
+ */
+int64_t room_patience_ns(const struct room *room, int64_t now_ns);
 
 /* When room_sweep() has to be called at the latest, for those who are leaving; 0: never. */
 int64_t room_due_ns(const struct room *room);
