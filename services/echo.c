@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define QUEUE_SMALL 65536
+#define QUEUE_SMALL 262144
 #define QUEUE_LARGE (16 * 1024 * 1024)
 #define STALL_MS 200
 

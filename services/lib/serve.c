@@ -88,15 +88,17 @@ int serve_main(const struct service *service, int argc, char **argv)
 	return service->stream_cb(&serve);
 }
 
-/* "CLIENT: " and two more parts. */
+/* "CLIENT: " where there is one, and two more parts. */
 static int client_note(const char *what, const char *more)
 {
 	char client[PEER_TEXT_SIZE];
 	struct peer peer;
 
 	peer_client(&peer);
-	peer_format(&peer, client);
-	note(client, ": ", what, more, NULL);
+	if (peer.family == AF_UNSPEC)
+		note(what, more, NULL);
+	else
+		note(peer_format(&peer, client), ": ", what, more, NULL);
 	return STATUS_FAILED;
 }
 
