@@ -28,8 +28,8 @@ struct addr {
 struct peer {
 	sa_family_t family; /* AF_INET, AF_INET6 (v4-mapped is stored as AF_INET), AF_UNIX, or
 				AF_UNSPEC where there is none (wait programs) */
-	uint16_t port;	    /* host order; 0 for unix */
-	uint32_t scope;	    /* IPv6 link-local: interface index, otherwise 0 */
+	uint16_t port;      /* host order; 0 for unix */
+	uint32_t scope;     /* IPv6 link-local: interface index, otherwise 0 */
 	union {
 		uint8_t ip[16]; /* AF_INET uses the first 4 */
 		struct {

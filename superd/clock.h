@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define CLOCK_NS_PER_MS INT64_C(1000000)
-#define CLOCK_NS_PER_S	INT64_C(1000000000)
+#define CLOCK_NS_PER_S INT64_C(1000000000)
 
 /* Now on the monotonic clock, ns since an arbitrary start (clock_gettime(2)). */
 int64_t clock_now_ns(void);

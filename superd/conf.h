@@ -28,8 +28,8 @@ struct conf_position {
 /* One socket to open.  An endpoint of both families is two of these, a port range many. */
 struct conf_socket {
 	struct addr addr;
-	int type;	  /* SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET */
-	bool wait;	  /* a program gets this socket itself; always true for SOCK_DGRAM */
+	int type;         /* SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET */
+	bool wait;        /* a program gets this socket itself; always true for SOCK_DGRAM */
 	bool family_half; /* one half of an endpoint without address: a family that the machine
 			     lacks is a warning, not an error */
 	const char *text; /* canonical: "tcp 127.0.0.1:7", "udp [::]:7", "unix /run/x",
@@ -48,7 +48,7 @@ struct conf_log {
 	enum log_target to;
 	enum log_format format;
 	enum log_level level;
-	int facility;	  /* LOG_DAEMON, ... */
+	int facility;     /* LOG_DAEMON, ... */
 	const char *file; /* path where to is LOG_TO_FILE, otherwise NULL */
 	unsigned events;
 };
@@ -74,7 +74,7 @@ struct conf_service {
 	size_t socket_count;
 	const struct conf_socket *sockets; /* in the order they were written */
 
-	const char *path;	 /* absolute path of the program (inside root where one is set) */
+	const char *path;        /* absolute path of the program (inside root where one is set) */
 	const char *const *argv; /* NULL-terminated; argv[0] is argv0 or what exec[0] said */
 	size_t env_count;
 	const char *const *env; /* "NAME=value", NULL-terminated: pass-env as superd has them,
@@ -96,12 +96,12 @@ struct conf_service {
 	unsigned keepalive_s; /* 0: off */
 	int receive_buffer;   /* bytes; 0: the kernel's */
 	int send_buffer;      /* bytes; 0: the kernel's */
-	int tos;	      /* -1: the kernel's */
-	int64_t mark;	      /* -1: none */
+	int tos;              /* -1: the kernel's */
+	int64_t mark;         /* -1: none */
 	mode_t socket_mode;
 	uid_t socket_user; /* (uid_t)-1: unchanged */
 	gid_t socket_group;
-	const char *banner;	 /* NULL: none */
+	const char *banner;      /* NULL: none */
 	const char *deny_banner; /* NULL: none */
 
 	struct conf_limits limits;
@@ -164,9 +164,9 @@ void conf_load_kill(struct conf_load *load);
 /*
  * Ends the load, after conf_load_read() returned 0 and the process was reaped with wait_status.
  * On success (exit status 0, mode CONF_BUILD) *conf is the configuration, read-only, the
- * caller's to conf_free(); in the other modes *conf is NULL.  Returns 0, or -1 with *error, whose text is empty
- * where the messages have said it all and otherwise names what became of the loader ("the
- * configuration loader was killed by SIGSEGV").  load is gone in every case.
+ * caller's to conf_free(); in the other modes *conf is NULL.  Returns 0, or -1 with *error, whose
+ * text is empty where the messages have said it all and otherwise names what became of the loader
+ * ("the configuration loader was killed by SIGSEGV").  load is gone in every case.
  */
 int conf_load_end(
 	struct conf_load *load, int wait_status, const struct conf **conf, struct error *error);
@@ -175,8 +175,8 @@ int conf_load_end(
  * All of the above for a caller that may wait (at start, superd -t): at most 20 s.
  */
 int conf_load(const struct conf_request *request,
-	void (*message_cb)(void *owner, enum conf_severity severity, const char *text),
-	void *owner, const struct conf **conf, struct error *error);
+	void (*message_cb)(void *owner, enum conf_severity severity, const char *text), void *owner,
+	const struct conf **conf, struct error *error);
 
 /* Unmaps the arena; conf may be NULL. */
 void conf_free(const struct conf *conf);

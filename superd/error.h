@@ -7,7 +7,7 @@
 #define SUPERD_ERROR_H
 
 struct error {
-	int code;	/* errno value, 0 where none applies */
+	int code;       /* errno value, 0 where none applies */
 	char text[512]; /* for people; ends without a full stop or newline */
 };
 

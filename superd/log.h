@@ -3,8 +3,9 @@
  *
  * A record is composed on the caller's stack and handed to a sink.  Sinks buffer; log_flush()
  * at the end of a turn of the loop writes what has come with one write(2) a sink.  Logging
- * never blocks and never fails: what a sink does not take is dropped, counted, and told with
- * "event=log-dropped count=N" once it takes again.
+ * never blocks and never fails: what a sink does not take waits in a buffer of 64 KiB, or is
+ * dropped whole lines at a time, counted, and told with "event=log-dropped count=N" once the
+ * sink has taken all that waited.  The process must ignore SIGPIPE.
  */
 #ifndef SUPERD_LOG_H
 #define SUPERD_LOG_H
@@ -31,7 +32,7 @@ struct log_sink;
 struct log_spec {
 	enum log_target to;
 	enum log_format format;
-	int facility;	  /* syslog: LOG_DAEMON, ... (syslog(3)) */
+	int facility;     /* syslog: LOG_DAEMON, ... (syslog(3)) */
 	const char *file; /* LOG_TO_FILE: path */
 };
 
@@ -51,6 +52,12 @@ void log_sink_close(struct log_sink *sink);
 /* Writes out what all sinks hold, without blocking. */
 void log_flush(void);
 
+/*
+ * Whether lines still wait, or drops are still to be told of, after a log_flush(): then flush
+ * again within a second or so, also where nothing more is logged.
+ */
+bool log_pending(void);
+
 /* Opens every file sink's path anew (after logrotate); on failure the old file stays in use.
    Returns 0, or -1 with *error of the last one that failed. */
 int log_reopen(struct error *error);
@@ -68,8 +75,8 @@ struct log_record {
 };
 
 /* Starts a record with its first key: event=NAME.  sink NULL discards all that follows. */
-void log_begin(struct log_record *record, struct log_sink *sink, enum log_level level,
-	const char *event);
+void log_begin(
+	struct log_record *record, struct log_sink *sink, enum log_level level, const char *event);
 
 /*
  * Append key=value.  Text: values are quoted when empty or when they hold a blank, '"', '=',

@@ -37,7 +37,7 @@ struct loop_watch {
 struct loop_timer {
 	void (*fire_cb)(struct loop_timer *timer);
 	int64_t due_ns; /* monotonic; valid while started */
-	size_t slot;	/* place in the loop's heap + 1; 0: not started */
+	size_t slot;    /* place in the loop's heap + 1; 0: not started */
 };
 
 /*
@@ -53,8 +53,9 @@ enum loop_kind loop_kind(const struct loop *loop);
 
 /*
  * Watches watch->fd for events (LOOP_READ | LOOP_WRITE) from now on; a started watch is
- * changed, and the same events again cost nothing.  Returns 0, or -1 with *error (ENOMEM,
- * ENOSPC; EBADF where --loop=select was forced and fd does not fit).
+ * changed, the same events again cost nothing, and 0 stops it.  Returns 0, or -1 with *error
+ * and all as it was (ENOMEM, ENOSPC; EPERM: epoll takes no regular file; EBADF where
+ * --loop=select was forced and fd does not fit).
  */
 int loop_watch_start(
 	struct loop *loop, struct loop_watch *watch, unsigned events, struct error *error);

@@ -1,0 +1,31 @@
+# What the Python tests start besides superd itself.
+check_PROGRAMS += tests/system/probe
+tests_system_probe_SOURCES = tests/system/probe.c
+tests_system_probe_LDADD =
+
+# The runner and its big brothers.  SUITES=... restricts make check ("make check SUITES=unit").
+SUITES =
+TESTS_RUN = $(PYTHON3) $(srcdir)/tests/run --build $(abs_builddir)
+
+check-local:
+	@$(TESTS_RUN) $(SUITES)
+
+# What the tests start, built and not run.
+check-programs: $(check_PROGRAMS)
+
+check-full: all check-programs
+	@$(PYTHON3) $(srcdir)/tests/full --build $(abs_builddir)
+
+check-fresh:
+	@$(PYTHON3) $(srcdir)/tests/fresh --work $(abs_builddir)/fresh
+
+.PHONY: check-programs check-full check-fresh
+
+# The tests are shipped as they stand in the source tree: a list of them would go stale.
+dist-hook:
+	for folder in tests etc; do \
+		cp -R $(srcdir)/$$folder $(distdir)/ && chmod -R u+w $(distdir)/$$folder || exit 1; \
+	done
+	find $(distdir) -name __pycache__ -prune -exec rm -rf {} +
+
+include tests/bench/local.mk

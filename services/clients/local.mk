@@ -1,0 +1,16 @@
+# The clients: ordinary programs, built with the ordinary compiler; nothing of superd/ in them.
+
+# tcpcli
+bin_PROGRAMS += services/clients/tcpcli
+services_clients_tcpcli_SOURCES = \
+	services/clients/args.c services/clients/args.h \
+	services/clients/binary.c services/clients/binary.h \
+	services/clients/buffer.c services/clients/buffer.h \
+	services/clients/bulk.c services/clients/bulk.h \
+	services/clients/connect.c services/clients/connect.h \
+	services/clients/datagram.c services/clients/datagram.h \
+	services/clients/fault.c services/clients/fault.h \
+	services/clients/session.c services/clients/session.h \
+	services/clients/sum.c services/clients/sum.h \
+	services/clients/tcpcli.c
+services_clients_tcpcli_LDADD = -lpthread

@@ -1,20 +1,68 @@
-# libservice and what is pure in the services, with the ordinary compiler
-if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_addition tests/unit/test_dgram tests/unit/test_io \
-	tests/unit/test_line tests/unit/test_options tests/unit/test_peer tests/unit/test_text
+# Unit tests: C with cmocka, linked with what they test.  A new test of the daemon, of libservice
+# or of a client is one name in its list; helpers beside it are its _SOURCES.
+
+# of superd/: linked with everything but main.c
+DAEMON_UNIT_TESTS = \
+	tests/unit/test_addr \
+	tests/unit/test_childenv \
+	tests/unit/test_children \
+	tests/unit/test_clock \
+	tests/unit/test_descriptor \
+	tests/unit/test_descriptor_raise \
+	tests/unit/test_limit \
+	tests/unit/test_log \
+	tests/unit/test_log_file \
+	tests/unit/test_log_sink \
+	tests/unit/test_log_syslog \
+	tests/unit/test_loop \
+	tests/unit/test_loop_kind \
+	tests/unit/test_loop_random \
+	tests/unit/test_loop_time \
+	tests/unit/test_pidfile \
+	tests/unit/test_spawn \
+	tests/unit/test_timer
+
+# of services/: linked with libservice by the ordinary compiler
+SERVICE_UNIT_TESTS = \
+	tests/unit/test_addition \
+	tests/unit/test_dgram \
+	tests/unit/test_io \
+	tests/unit/test_line \
+	tests/unit/test_options \
+	tests/unit/test_peer \
+	tests/unit/test_text
+
+# of services/clients/: the pure parts
+CLIENT_UNIT_TESTS = \
+	tests/unit/test_binary
+
 tests_unit_test_addition_SOURCES = tests/unit/test_addition.c services/addition.c
-tests_unit_test_addition_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_addition_LDADD = services/libservice_cc.a $(CMOCKA_LIBS)
-tests_unit_test_dgram_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_dgram_LDADD = services/libservice_cc.a $(CMOCKA_LIBS)
-tests_unit_test_io_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_io_LDADD = services/libservice_cc.a $(CMOCKA_LIBS)
-tests_unit_test_line_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_line_LDADD = services/libservice_cc.a $(CMOCKA_LIBS)
-tests_unit_test_options_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_options_LDADD = services/libservice_cc.a $(CMOCKA_LIBS)
-tests_unit_test_peer_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_peer_LDADD = services/libservice_cc.a $(CMOCKA_LIBS)
-tests_unit_test_text_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_test_text_LDADD = services/libservice_cc.a $(CMOCKA_LIBS)
+# compiled anew here: the service's own object is for another compiler
+tests_unit_test_addition_CFLAGS = $(AM_CFLAGS)
+tests_unit_test_binary_SOURCES = tests/unit/test_binary.c \
+	services/clients/binary.c services/clients/buffer.c services/clients/fault.c \
+	services/clients/sum.c
+unit_log_lines = tests/unit/log_lines.c tests/unit/log_lines.h
+unit_loop_probe = tests/unit/loop_probe.c tests/unit/loop_probe.h
+tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/json_reader.c tests/unit/json_reader.h
+tests_unit_test_log_file_SOURCES = tests/unit/test_log_file.c $(unit_log_lines)
+tests_unit_test_log_sink_SOURCES = tests/unit/test_log_sink.c $(unit_log_lines)
+tests_unit_test_log_syslog_SOURCES = tests/unit/test_log_syslog.c $(unit_log_lines)
+tests_unit_test_loop_SOURCES = tests/unit/test_loop.c $(unit_loop_probe)
+tests_unit_test_loop_kind_SOURCES = tests/unit/test_loop_kind.c $(unit_loop_probe)
+tests_unit_test_loop_random_SOURCES = tests/unit/test_loop_random.c $(unit_loop_probe)
+tests_unit_test_loop_time_SOURCES = tests/unit/test_loop_time.c $(unit_loop_probe)
+
+UNIT_TESTS = $(DAEMON_UNIT_TESTS) $(SERVICE_UNIT_TESTS) $(CLIENT_UNIT_TESTS)
+if HAVE_CMOCKA
+check_PROGRAMS += $(UNIT_TESTS)
 endif
+EXTRA_DIST += tests/unit/unit.h
+
+# What a test is linked with: the default LDADD of its recipe, and what make rebuilds first.
+$(UNIT_TESTS): AM_CFLAGS += $(CMOCKA_CFLAGS)
+$(DAEMON_UNIT_TESTS): superd/libsuperd.a
+$(DAEMON_UNIT_TESTS): LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(CMOCKA_LIBS)
+$(SERVICE_UNIT_TESTS): services/libservice_cc.a
+$(SERVICE_UNIT_TESTS): LDADD = services/libservice_cc.a $(CMOCKA_LIBS)
+$(CLIENT_UNIT_TESTS): LDADD = $(CMOCKA_LIBS)

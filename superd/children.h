@@ -1,0 +1,75 @@
+/*
+ * children: the table of live programs by pid. The number of running instances is its size: an
+ * entry is made when the process is, goes at its reap, and nothing else counts.
+ *
+ * Every program leads a session and a process group of its own; signals go to the group. It
+ * knows no services: what an entry belongs to is its owner's business.
+ */
+#ifndef SUPERD_CHILDREN_H
+#define SUPERD_CHILDREN_H
+
+#include "superd/addr.h"
+#include "superd/error.h"
+#include "superd/step.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+/* One live program. */
+struct child {
+	struct child *next; /* in its hash chain, or in the free list */
+	void *owner;
+	void *detail;                 /* the owner's: which of its sockets it runs on */
+	struct step_failure *failure; /* in shared memory: read at the reap */
+	uint64_t id;
+	int64_t started_ns;
+	struct peer peer;
+	pid_t pid;
+	bool sentenced; /* TERM was sent: its group gets KILL before it is reaped */
+};
+
+struct children;
+
+/* Makes an empty table. Returns 0, or -1 with *error. */
+int children_new(struct children **children, struct error *error);
+
+void children_free(struct children *children);
+
+/*
+ * An entry without a pid, to be filled and given to children_add() or children_cancel(). NULL
+ * where memory is out. Room comes in chunks and is used again: the accept path rarely allocates.
+ */
+struct child *children_prepare(struct children *children);
+
+/* The entry's process exists: child->pid is in the table from now on. */
+void children_add(struct children *children, struct child *child);
+
+/* Gives back an entry whose process was never made. */
+void children_cancel(struct children *children, struct child *child);
+
+size_t children_count(const struct children *children);
+
+/* The live child of that pid, or NULL. */
+struct child *children_find(const struct children *children, pid_t pid);
+
+/*
+ * Reaps until nothing that has ended is left (wait4(2)) and calls reap_cb for each; the entry no
+ * longer counts while that runs and is gone when it returns. child is NULL for a process that
+ * superd did not start as a program (PID 1, inherited children, the configuration's loader).
+ */
+void children_reap(struct children *children,
+	void (*reap_cb)(void *reap_owner, struct child *child, pid_t pid, int status,
+		const struct rusage *usage),
+	void *reap_owner);
+
+/* Sends signal to the child's process group, or to the process alone where it leads none yet.
+   SIGTERM and SIGKILL sentence it. */
+void children_signal(struct children *children, struct child *child, int signal);
+
+/* The same to every live child. */
+void children_signal_all(struct children *children, int signal);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * errpipe: the standard error of one service's programs, line by line.
+ *
+ * The pipe exists only while the service has something running (and a second longer, so that a
+ * busy service does not make one for each connection). What comes beyond 20 lines a second is
+ * read and dropped, never left in the pipe where it would stop the program.
+ */
+#ifndef SUPERD_ERRPIPE_H
+#define SUPERD_ERRPIPE_H
+
+#include "superd/error.h"
+#include "superd/loop.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ERRPIPE_LINE_MAX 1024 /* longer lines are cut into pieces */
+
+struct errpipe;
+
+/*
+ * An errpipe without a pipe yet. line_cb is called for each line (without its newline), at most
+ * 20 a second; dropped is how many were dropped before it. Returns NULL where memory is out.
+ */
+struct errpipe *errpipe_new(struct loop *loop,
+	void (*line_cb)(void *owner, const char *text, size_t length, uint64_t dropped),
+	void *owner);
+
+/* Reads what is left and frees. */
+void errpipe_free(struct errpipe *errpipe);
+
+/* A program is about to run: the pipe's end for it, which stays the errpipe's; -1 with *error
+   where there can be none. */
+int errpipe_use(struct errpipe *errpipe, struct error *error);
+
+/* Nothing of the service is running any more: the pipe goes in a second unless it is used. */
+void errpipe_idle(struct errpipe *errpipe);
+
+#endif

@@ -1,0 +1,183 @@
+/*
+ * listener: the life of one listening socket.
+ */
+#include "config.h"
+#include "superd/listener.h"
+
+#include "superd/clock.h"
+#include "superd/descriptor.h"
+#include "superd/listener_socket.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BACKOFF_FIRST_NS CLOCK_NS_PER_S
+#define BACKOFF_LAST_NS (30 * CLOCK_NS_PER_S)
+
+#define LISTENER_OF(pointer, member) \
+	((struct listener *)(void *)((char *)(pointer)-offsetof(struct listener, member)))
+
+const char *listener_state_name(enum listener_state state)
+{
+	static const char *const names[] = {"closed", "open", "retrying", "absent"};
+
+	return names[state];
+}
+
+static void listener_ready(struct loop_watch *watch, unsigned events)
+{
+	struct listener *listener = LISTENER_OF(watch, watch);
+
+	(void)events;
+	listener->events->ready_cb(listener);
+}
+
+static void listener_retry(struct loop_timer *timer)
+{
+	struct listener *listener = LISTENER_OF(timer, retry);
+	struct error error;
+
+	if (listener_open(listener, &error) == 0)
+		listener->events->opened_cb(listener);
+	else
+		listener->events->failed_cb(listener, &error);
+}
+
+void listener_init(struct listener *listener, const struct conf_service *service,
+	const struct conf_socket *conf, const struct listener_events *events, struct loop *loop,
+	void *owner)
+{
+	*listener = (struct listener){
+		.service = service,
+		.conf = conf,
+		.events = events,
+		.loop = loop,
+		.owner = owner,
+		.state = LISTENER_CLOSED,
+		.fd = -1,
+		.watch = {.ready_cb = listener_ready},
+		.retry = {.fire_cb = listener_retry},
+	};
+}
+
+/* Remembers which name is ours, so that another's socket on the same path is never removed. */
+static void listener_note_path(struct listener *listener)
+{
+	const struct addr *addr = &listener->conf->addr;
+	struct stat entry;
+
+	listener->path_inode = 0;
+	if (addr_family(addr) != AF_UNIX || addr->u.un.sun_path[0] == '\0')
+		return;
+	if (lstat(addr->u.un.sun_path, &entry) == 0) {
+		listener->path_device = entry.st_dev;
+		listener->path_inode = entry.st_ino;
+	}
+}
+
+static void listener_remove_path(const struct listener *listener)
+{
+	const char *path = listener->conf->addr.u.un.sun_path;
+	struct stat entry;
+
+	if (listener->path_inode == 0 || lstat(path, &entry) != 0)
+		return;
+	if (entry.st_dev == listener->path_device && entry.st_ino == listener->path_inode)
+		unlink(path);
+}
+
+/* A family that the machine lacks: no such sockets, or not even its wildcard address. */
+static bool listener_lacks_family(const struct listener *listener, int code)
+{
+	return listener->conf->family_half && (code == EAFNOSUPPORT || code == EADDRNOTAVAIL);
+}
+
+static void listener_fail(struct listener *listener, const struct error *error)
+{
+	free(listener->problem);
+	listener->problem = strdup(error->text);
+	if (listener_lacks_family(listener, error->code)) {
+		listener->state = LISTENER_ABSENT;
+		return;
+	}
+	listener->state = LISTENER_RETRYING;
+	if (listener->backoff_ns == 0)
+		listener->backoff_ns = BACKOFF_FIRST_NS;
+	loop_timer_start(listener->loop, &listener->retry, clock_now_ns() + listener->backoff_ns);
+	listener->backoff_ns *= 2;
+	if (listener->backoff_ns > BACKOFF_LAST_NS)
+		listener->backoff_ns = BACKOFF_LAST_NS;
+}
+
+int listener_open(struct listener *listener, struct error *error)
+{
+	listener->fd = listener_socket_open(listener->service, listener->conf, error);
+	if (listener->fd < 0) {
+		listener_fail(listener, error);
+		return -1;
+	}
+	listener->watch.fd = listener->fd;
+	listener->state = LISTENER_OPEN;
+	listener->backoff_ns = 0;
+	free(listener->problem);
+	listener->problem = NULL;
+	listener_note_path(listener);
+	return 0;
+}
+
+void listener_close(struct listener *listener)
+{
+	struct error ignored;
+
+	loop_timer_stop(listener->loop, &listener->retry);
+	if (listener->fd >= 0) {
+		listener_watch(listener, false, &ignored);
+		close(listener->fd);
+		listener->fd = -1;
+		listener_remove_path(listener);
+	}
+	free(listener->problem);
+	listener->problem = NULL;
+	listener->state = LISTENER_CLOSED;
+}
+
+int listener_watch(struct listener *listener, bool watched, struct error *error)
+{
+	if (listener->state != LISTENER_OPEN || listener->watched == watched)
+		return 0;
+	if (!watched)
+		loop_watch_stop(listener->loop, &listener->watch);
+	else if (loop_watch_start(listener->loop, &listener->watch, LOOP_READ, error) != 0)
+		return -1;
+	listener->watched = watched;
+	return 0;
+}
+
+/* Whether the socket is still what superd opened. */
+static bool listener_is_sound(const struct listener *listener)
+{
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof(peer);
+	int listening = 0;
+
+	if (listener->conf->type == SOCK_DGRAM)
+		return getpeername(listener->fd, (struct sockaddr *)&peer, &length) != 0;
+	length = sizeof(listening);
+	return getsockopt(listener->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 &&
+	       listening != 0;
+}
+
+int listener_recover(struct listener *listener, struct error *error)
+{
+	if (listener->state != LISTENER_OPEN)
+		return 0;
+	if (listener_is_sound(listener)) {
+		descriptor_set_blocking(listener->fd, true);
+		return 0;
+	}
+	listener_close(listener);
+	return listener_open(listener, error);
+}

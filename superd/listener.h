@@ -1,0 +1,79 @@
+/*
+ * listener: one socket of the configuration: opened with its options, watched or not, opened
+ * again with back-off while it cannot be had. It decides nothing: whether it is watched is its
+ * service's decision.
+ */
+#ifndef SUPERD_LISTENER_H
+#define SUPERD_LISTENER_H
+
+#include "superd/conf.h"
+#include "superd/error.h"
+#include "superd/loop.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum listener_state {
+	LISTENER_CLOSED,
+	LISTENER_OPEN,
+	LISTENER_RETRYING, /* could not be opened; tried again, 1 s doubling to 30 s */
+	LISTENER_ABSENT,   /* half of a two-family endpoint, and the machine lacks the family */
+};
+
+/* "closed", "open", "retrying", "absent". */
+const char *listener_state_name(enum listener_state state);
+
+struct listener;
+
+/* What its owner is told. */
+struct listener_events {
+	void (*ready_cb)(struct listener *listener);  /* somebody is there */
+	void (*opened_cb)(struct listener *listener); /* after a retry: it is open now, unwatched */
+	void (*failed_cb)(struct listener *listener, const struct error *error);
+};
+
+struct listener {
+	/* set by listener_init(), constant */
+	const struct conf_service *service;
+	const struct conf_socket *conf;
+	const struct listener_events *events;
+	struct loop *loop;
+	void *owner;
+	/* its state */
+	enum listener_state state;
+	int fd; /* -1 unless open */
+	bool watched;
+	char *problem; /* why it is not open; NULL otherwise */
+	int64_t backoff_ns;
+	dev_t path_device; /* of the unix socket's name, so that only its own is removed */
+	ino_t path_inode;
+	struct loop_watch watch;
+	struct loop_timer retry;
+};
+
+void listener_init(struct listener *listener, const struct conf_service *service,
+	const struct conf_socket *conf, const struct listener_events *events, struct loop *loop,
+	void *owner);
+
+/*
+ * Opens the socket, unwatched. Returns 0; or -1 with *error, and then tries again by itself and
+ * tells by opened_cb and failed_cb (state LISTENER_RETRYING), or has given up on a family that
+ * is not there (LISTENER_ABSENT).
+ */
+int listener_open(struct listener *listener, struct error *error);
+
+/* Closes it, stops retrying, removes its unix name. Idempotent. */
+void listener_close(struct listener *listener);
+
+/* Watches or pauses; nothing happens unless it is open. Returns 0, or -1 with *error. */
+int listener_watch(struct listener *listener, bool watched, struct error *error);
+
+/*
+ * After a wait program has had the socket: makes it blocking again, and opens it anew where the
+ * program shut it down (or connected a datagram socket). Returns 0, or -1 with *error as
+ * listener_open() does.
+ */
+int listener_recover(struct listener *listener, struct error *error);
+
+#endif

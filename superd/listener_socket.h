@@ -1,0 +1,18 @@
+/*
+ * listener_socket: one bound, listening socket with every option that the configuration sets.
+ */
+#ifndef SUPERD_LISTENER_SOCKET_H
+#define SUPERD_LISTENER_SOCKET_H
+
+#include "superd/conf.h"
+#include "superd/error.h"
+
+/*
+ * Makes the socket of conf, at 256 or above, close-on-exec; blocking where a program gets it
+ * itself (wait), non-blocking where superd accepts. Returns the descriptor, the caller's to
+ * close; or -1 with *error naming the step ("bind: Address already in use").
+ */
+int listener_socket_open(
+	const struct conf_service *service, const struct conf_socket *conf, struct error *error);
+
+#endif

@@ -1,0 +1,367 @@
+/*
+ * service: life, state and the decision to watch.
+ */
+#include "config.h"
+#include "superd/service.h"
+
+#include "superd/clock.h"
+#include "superd/errpipe.h"
+#include "superd/service_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define THROTTLE_AFTER 5 /* failures in a row that are borne without a pause */
+#define THROTTLE_FIRST_NS CLOCK_NS_PER_S
+#define THROTTLE_LAST_NS (60 * CLOCK_NS_PER_S)
+
+const char *service_state_name(enum service_state state)
+{
+	static const char *const names[] = {
+		"stopped", "listening", "full", "busy", "starved", "throttled"};
+
+	return names[state];
+}
+
+static bool service_all_busy(const struct service *service)
+{
+	for (size_t i = 0; i < service->group_count; i++) {
+		if (service->groups[i].busy == 0)
+			return false;
+	}
+	return true;
+}
+
+enum service_state service_state(const struct service *service)
+{
+	if (service->stopped)
+		return SERVICE_STOPPED;
+	if (service->throttle.slot != 0)
+		return SERVICE_THROTTLED;
+	if (service->starved)
+		return SERVICE_STARVED;
+	if (service->running >= service->conf->limits.instances)
+		return SERVICE_FULL;
+	return service_all_busy(service) ? SERVICE_BUSY : SERVICE_LISTENING;
+}
+
+/* Whether the group's sockets are to be watched while the service is in state. */
+static bool group_wants_watch(const struct service_group *group, enum service_state state)
+{
+	switch (state) {
+	case SERVICE_LISTENING:
+		return group->busy == 0;
+	case SERVICE_FULL: /* who comes now is refused, or waits in the kernel's backlog */
+		return !group->wait && group->service->conf->limits.on_full == ON_FULL_REFUSE;
+	default:
+		return false;
+	}
+}
+
+void service_update_watch(struct service *service)
+{
+	enum service_state state = service_state(service);
+	struct error error;
+
+	for (size_t i = 0; i < service->group_count; i++) {
+		struct service_group *group = &service->groups[i];
+		bool watched = group_wants_watch(group, state);
+
+		if (group->watched == watched)
+			continue;
+		group->watched = watched;
+		for (size_t j = 0; j < group->count; j++) {
+			if (listener_watch(&group->listeners[j], watched, &error) != 0) {
+				group->watched = !watched; /* the next change tries again */
+				report_error(service->report,
+					&(struct report_failure){.step = "watch",
+						.code = error.code,
+						.text = error.text,
+						.endpoint = group->listeners[j].conf->text});
+			}
+		}
+	}
+}
+
+static void service_ready(struct listener *listener)
+{
+	struct service_group *group = listener->owner;
+
+	if (group->wait)
+		service_wait_start(group, listener);
+	else
+		service_accept(group, listener);
+	service_update_watch(group->service);
+}
+
+/* A listener that has just been opened is not watched yet: the group is looked at again. */
+static void group_refresh(struct service_group *group)
+{
+	group->watched = false;
+	service_update_watch(group->service);
+}
+
+static void service_opened(struct listener *listener)
+{
+	struct service_group *group = listener->owner;
+
+	report_open(group->service->report, listener->conf->text);
+	group_refresh(group);
+}
+
+static void service_open_failed(struct listener *listener, const struct error *error)
+{
+	struct service_group *group = listener->owner;
+
+	report_error(group->service->report,
+		&(struct report_failure){
+			.step = "listen", .text = error->text, .endpoint = listener->conf->text});
+}
+
+static void service_throttle_over(struct loop_timer *timer)
+{
+	service_update_watch(
+		(struct service *)(void *)((char *)timer - offsetof(struct service, throttle)));
+}
+
+static void service_stderr_line(void *owner, const char *text, size_t length, uint64_t dropped)
+{
+	const struct service *service = owner;
+
+	report_stderr(service->report, text, length, dropped);
+}
+
+/* Whether socket b belongs to the group that began with socket a. */
+static bool sockets_together(const struct conf_socket *a, const struct conf_socket *b)
+{
+	return a->type != SOCK_DGRAM && b->type != SOCK_DGRAM;
+}
+
+/*
+ * Cuts the sockets into groups: all that are accepted on or handed over together, then each
+ * datagram socket alone. The listeners are laid out group by group.
+ */
+static int service_make_groups(struct service *service)
+{
+	static const struct listener_events events = {
+		.ready_cb = service_ready,
+		.opened_cb = service_opened,
+		.failed_cb = service_open_failed,
+	};
+	const struct conf_service *conf = service->conf;
+	struct service_group *group = NULL;
+	size_t placed = 0;
+
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < conf->socket_count; i++) {
+			const struct conf_socket *socket = &conf->sockets[i];
+
+			if ((socket->type == SOCK_DGRAM) != (pass == 1))
+				continue;
+			if (group == NULL || !sockets_together(group->listeners[0].conf, socket)) {
+				group = &service->groups[service->group_count++];
+				group->service = service;
+				group->wait = socket->wait;
+				group->listeners = &service->listeners[placed];
+			}
+			listener_init(&service->listeners[placed++], conf, socket, &events,
+				service->context->loop, group);
+			group->count++;
+		}
+	}
+	for (size_t i = 0; i < service->group_count; i++) {
+		if (service->groups[i].wait && service_wait_init(&service->groups[i]) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int service_new(struct service_context *context, const struct conf_service *conf,
+	struct log_sink *sink, struct service **service, struct error *error)
+{
+	struct service *made = calloc(1, sizeof(*made));
+
+	if (made == NULL) {
+		log_sink_close(sink);
+		return error_set(error, ENOMEM, "service %s", conf->name);
+	}
+	made->conf = conf;
+	made->context = context;
+	made->stopped = true;
+	made->throttle.fire_cb = service_throttle_over;
+	made->report = report_subject_new(context->report, conf, sink);
+	if (made->report == NULL)
+		log_sink_close(sink);
+	made->listeners = calloc(conf->socket_count + 1, sizeof(*made->listeners));
+	made->groups = calloc(conf->socket_count + 1, sizeof(*made->groups));
+	made->sources = limit_new();
+	if (conf->stderr_to == STDERR_LOG)
+		made->errpipe = errpipe_new(context->loop, service_stderr_line, made);
+	if (made->report == NULL || made->listeners == NULL || made->groups == NULL ||
+		made->sources == NULL || service_make_groups(made) != 0 ||
+		(conf->stderr_to == STDERR_LOG && made->errpipe == NULL)) {
+		service_free(made);
+		return error_set(error, ENOMEM, "service %s", conf->name);
+	}
+	*service = made;
+	return 0;
+}
+
+static void service_unstarve(struct service *service)
+{
+	struct service **link = &service->context->starved;
+
+	while (*link != NULL && *link != service)
+		link = &(*link)->starved_next;
+	if (*link != NULL)
+		*link = service->starved_next;
+	service->starved = false;
+}
+
+void service_free(struct service *service)
+{
+	service_stop(service);
+	service_unstarve(service);
+	for (size_t i = 0; i < service->group_count; i++) {
+		free(service->groups[i].fds);
+		free(service->groups[i].names);
+	}
+	errpipe_free(service->errpipe);
+	limit_free(service->sources);
+	report_subject_free(service->report);
+	free(service->groups);
+	free(service->listeners);
+	free(service);
+}
+
+size_t service_start(struct service *service)
+{
+	struct error error;
+	size_t open = 0;
+
+	service->stopped = false;
+	for (size_t i = 0; i < service->conf->socket_count; i++) {
+		struct listener *listener = &service->listeners[i];
+
+		if (listener_open(listener, &error) == 0)
+			open++;
+		else
+			service_open_failed(listener, &error);
+	}
+	service_update_watch(service);
+	return open;
+}
+
+void service_stop(struct service *service)
+{
+	service->stopped = true;
+	loop_timer_stop(service->context->loop, &service->throttle);
+	for (size_t i = 0; service->listeners != NULL && i < service->conf->socket_count; i++) {
+		if (service->listeners[i].conf != NULL)
+			listener_close(&service->listeners[i]);
+	}
+	for (size_t i = 0; i < service->group_count; i++)
+		service->groups[i].watched = false;
+}
+
+void service_starve(struct service *service)
+{
+	struct service_context *context = service->context;
+	struct service **link = &context->starved;
+
+	if (service->starved)
+		return;
+	while (*link != NULL) /* who has waited longest is woken first */
+		link = &(*link)->starved_next;
+	*link = service;
+	service->starved = true;
+	service->starved_next = NULL;
+	context->starved_cb(context);
+}
+
+void service_wake_starved(struct service_context *context)
+{
+	struct service *service;
+
+	while ((service = context->starved) != NULL) {
+		context->starved = service->starved_next;
+		service->starved = false;
+		service_update_watch(service);
+	}
+}
+
+void service_note_success(struct service *service)
+{
+	service->failures = 0;
+	service->throttle_ns = 0;
+}
+
+void service_note_failure(struct service *service)
+{
+	if (service->stopped || ++service->failures < THROTTLE_AFTER)
+		return;
+	service->throttle_ns =
+		service->throttle_ns == 0 ? THROTTLE_FIRST_NS : service->throttle_ns * 2;
+	if (service->throttle_ns > THROTTLE_LAST_NS)
+		service->throttle_ns = THROTTLE_LAST_NS;
+	if (loop_timer_start(service->context->loop, &service->throttle,
+		    clock_now_ns() + service->throttle_ns) == 0)
+		report_state(service->report, service_state_name(SERVICE_THROTTLED),
+			service->throttle_ns / CLOCK_NS_PER_MS);
+}
+
+/* The failed step of a program that never ran, with the object that it was about. */
+static void service_report_failure(struct service *service, const struct child *child)
+{
+	const struct conf_service *conf = service->conf;
+	enum step step = (enum step)child->failure->step;
+	struct report_failure failure = {
+		.peer = &child->peer,
+		.pid = child->pid,
+		.step = step_name(step),
+		.code = child->failure->code,
+	};
+
+	if (step == STEP_EXEC)
+		failure.path = conf->path;
+	else if (step == STEP_DIRECTORY)
+		failure.path = conf->directory;
+	else if (step == STEP_ROOT)
+		failure.path = conf->root;
+	report_error(service->report, &failure);
+}
+
+void service_reaped(
+	struct service *service, const struct child *child, int status, const struct rusage *usage)
+{
+	struct service_group *group = child->detail;
+	int64_t elapsed_ns = clock_now_ns() - child->started_ns;
+
+	service->running--;
+	if (group == NULL)
+		limit_release(service->sources, &child->peer);
+	if (child->failure->step != STEP_OK) {
+		service_report_failure(service, child);
+		service_note_failure(service);
+	} else {
+		report_exit(service->report,
+			&(struct report_session){
+				.id = child->id, .peer = &child->peer, .pid = child->pid},
+			status, usage, elapsed_ns);
+		if (group == NULL)
+			service_note_success(service);
+	}
+	if (group != NULL)
+		service_wait_end(group, child, status);
+	if (service->running == 0 && service->errpipe != NULL)
+		errpipe_idle(service->errpipe);
+	service_update_watch(service);
+}
+
+void service_stuck(struct service *service, pid_t pid)
+{
+	report_error(service->report, &(struct report_failure){.pid = pid,
+					      .step = "start",
+					      .text = "stuck before exec for 5 s; killed",
+					      .path = service->conf->path});
+}

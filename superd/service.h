@@ -1,0 +1,118 @@
+/*
+ * service: one running service: its listeners, its counts, and the one decision whether its
+ * listeners are watched. The way of a connection is accept, admit, spawn (service_accept.c); that
+ * of a wait program's sockets is service_wait.c.
+ */
+#ifndef SUPERD_SERVICE_H
+#define SUPERD_SERVICE_H
+
+#include "superd/children.h"
+#include "superd/conf.h"
+#include "superd/error.h"
+#include "superd/limit.h"
+#include "superd/listener.h"
+#include "superd/loop.h"
+#include "superd/report.h"
+#include "superd/spawn.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+enum service_state {
+	SERVICE_STOPPED,
+	SERVICE_LISTENING,
+	SERVICE_FULL,      /* as many programs as it may have */
+	SERVICE_BUSY,      /* every socket is a wait program's */
+	SERVICE_STARVED,   /* no descriptors, processes or slots for another program */
+	SERVICE_THROTTLED, /* its program keeps failing */
+};
+
+/* "stopped", "listening", ... */
+const char *service_state_name(enum service_state state);
+
+struct service;
+
+/* What all services of one superd share; superd's, lives longer than any service. */
+struct service_context {
+	struct loop *loop;
+	struct spawn *spawn;
+	struct children *children;
+	struct report *report;
+	const struct conf *conf;
+	int null_fd;             /* /dev/null, low: where a new program's table reaches */
+	uint64_t last_id;        /* of connections and wait programs */
+	struct service *starved; /* waiting for descriptors, processes or slots */
+	void (*starved_cb)(struct service_context *context); /* the list is not empty any more */
+};
+
+/* Sockets that are watched and busy together: all stream sockets of a service, or one datagram
+   socket. */
+struct service_group {
+	struct service *service;
+	struct listener *listeners; /* a part of the service's */
+	size_t count;
+	bool wait;
+	bool watched;
+	pid_t busy;      /* the wait program that has the sockets; 0: none */
+	int *fds;        /* wait: scratch for a start */
+	char *names;     /* wait: LISTEN_FDNAMES */
+	int64_t mark_ns; /* wait: what stood first in the queue when the program was started, by
+			    its time of arrival; for streams the length of the queue */
+};
+
+struct service {
+	const struct conf_service *conf;
+	struct service_context *context;
+	struct listener *listeners; /* one for each socket of conf, grouped */
+	struct service_group *groups;
+	size_t group_count;
+	bool stopped;
+	bool starved; /* in context->starved */
+	struct service *starved_next;
+	unsigned running; /* its entries in the child table */
+	struct limit *sources;
+	struct errpipe *errpipe; /* NULL unless stderr = log */
+	struct report_subject *report;
+	unsigned failures;          /* in a row */
+	int64_t throttle_ns;        /* how long the last pause was; 0: none yet */
+	struct loop_timer throttle; /* started: throttled */
+};
+
+/*
+ * Makes the service of conf, stopped; its log lines go to sink (the service's to close, also on
+ * failure). Returns 0, or -1 with *error.
+ */
+int service_new(struct service_context *context, const struct conf_service *conf,
+	struct log_sink *sink, struct service **service, struct error *error);
+
+/* Closes everything and frees; nothing of it may be running. */
+void service_free(struct service *service);
+
+/* Opens the listeners, reports those that cannot be opened (they are tried again), watches.
+   Returns how many are open. */
+size_t service_start(struct service *service);
+
+/* Closes the listeners; running programs go on. */
+void service_stop(struct service *service);
+
+enum service_state service_state(const struct service *service);
+
+/*
+ * The one place that decides whether listeners are watched, from state and counts. Idempotent;
+ * called after every change of either.
+ */
+void service_update_watch(struct service *service);
+
+/* A program of this service has ended; its entry no longer counts. */
+void service_reaped(
+	struct service *service, const struct child *child, int status, const struct rusage *usage);
+
+/* A start of it hung and was killed. */
+void service_stuck(struct service *service, pid_t pid);
+
+/* Something became free: every starved service may try again. */
+void service_wake_starved(struct service_context *context);
+
+#endif

@@ -1,0 +1,154 @@
+/*
+ * service_accept: one connection's way: accept, admit, launch. The hot path.
+ */
+#include "config.h"
+#include "superd/service_private.h"
+
+#include "superd/admit.h"
+#include "superd/descriptor.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define ACCEPTS_PER_TURN 64
+
+/* The own end of the connection; asked for only behind a wildcard listener. */
+static void accept_local(const struct listener *listener, int fd, struct peer *local)
+{
+	const struct addr *addr = &listener->conf->addr;
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+
+	if (addr_family(addr) == AF_UNIX)
+		*local = (struct peer){.family = AF_UNSPEC};
+	else if (!addr_is_wildcard(addr))
+		peer_set(local, &addr->u.any, addr->length);
+	else if (getsockname(fd, (struct sockaddr *)&address, &length) == 0)
+		peer_set(local, (struct sockaddr *)&address, length);
+	else
+		*local = (struct peer){.family = AF_UNSPEC};
+}
+
+/*
+ * accept(2) failed with code. Returns whether the turn goes on: the connection alone is gone
+ * (ECONNABORTED and what accept(2) says of errors already pending on the new socket), or nobody
+ * is left, or superd is out of something and has to pause.
+ */
+static bool accept_failed(struct service *service, const struct listener *listener, int code)
+{
+	switch (code) {
+	case EAGAIN:
+		return false;
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		service_starve(service);
+		break;
+	case EBADF:
+	case EINVAL:
+	case ENOTSOCK:
+	case EOPNOTSUPP: /* this listener is no listener any more: never spin on it */
+		service_starve(service);
+		break;
+	case EINTR:
+	case ECONNABORTED:
+		return true;
+	default:
+		break;
+	}
+	report_error(service->report,
+		&(struct report_failure){
+			.step = "accept", .code = code, .endpoint = listener->conf->text});
+	return !service->starved;
+}
+
+static void accept_refuse(
+	struct service *service, const struct peer *peer, int fd, enum admit_verdict verdict)
+{
+	report_refuse(service->report, peer, verdict, admit_verdict_name(verdict));
+	descriptor_close_orderly(fd, service->conf->deny_banner);
+}
+
+/* What the socket's buffer does not take of the banner is not sent. */
+static void accept_banner(const struct service *service, int fd)
+{
+	const char *banner = service->conf->banner;
+
+	if (banner != NULL)
+		send(fd, banner, strlen(banner), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* The accepted connection: refused, or given its program. Returns whether the turn goes on. */
+static bool accept_connection(struct service *service, const struct listener *listener,
+	struct spawn_slot *slot, struct child *child, int fd)
+{
+	struct service_context *context = service->context;
+	enum admit_verdict verdict;
+	struct peer local;
+
+	verdict = admit_check(
+		service->conf, &(struct admit_facts){.running = service->running,
+				       .running_all = (unsigned)children_count(context->children),
+				       .max_all = context->conf->max_instances});
+	if (verdict != ADMIT_ACCEPT) {
+		accept_refuse(service, &child->peer, fd, verdict);
+		service_unprepare(service, slot, child);
+		return true;
+	}
+	accept_banner(service, fd);
+	accept_local(listener, fd, &local);
+	if (service_launch(service, &(struct service_launch){.slot = slot,
+					    .child = child,
+					    .listener = listener,
+					    .fd = fd,
+					    .local = &local}) == 0)
+		return true;
+	descriptor_close_orderly(fd, NULL);
+	return false;
+}
+
+/* With on-full = queue a full superd leaves who comes in the kernel's backlog. */
+static bool accept_may_go_on(struct service *service)
+{
+	const struct service_context *context = service->context;
+
+	if (service->conf->limits.on_full == ON_FULL_REFUSE)
+		return true;
+	if (children_count(context->children) >= context->conf->max_instances)
+		service_starve(service);
+	return service_state(service) == SERVICE_LISTENING;
+}
+
+/* Accepts one. Returns whether the turn goes on. */
+static bool accept_one(struct service *service, struct listener *listener)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+	struct spawn_slot *slot;
+	struct child *child;
+	int fd;
+
+	if (!accept_may_go_on(service) || service_prepare(service, &slot, &child) != 0)
+		return false;
+	fd = accept4(listener->fd, (struct sockaddr *)&address, &length, SOCK_CLOEXEC);
+	if (fd < 0) {
+		int code = errno;
+
+		service_unprepare(service, slot, child);
+		return accept_failed(service, listener, code);
+	}
+	peer_set(&child->peer, (struct sockaddr *)&address, length);
+	if (addr_family(&listener->conf->addr) == AF_UNIX)
+		peer_set_credentials(&child->peer, fd);
+	return accept_connection(service, listener, slot, child, fd);
+}
+
+void service_accept(struct service_group *group, struct listener *listener)
+{
+	int accepted = 0;
+
+	while (accepted < ACCEPTS_PER_TURN && accept_one(group->service, listener))
+		accepted++;
+}

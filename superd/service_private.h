@@ -1,0 +1,54 @@
+/*
+ * service_private: what the parts of service share among themselves, and nobody else.
+ */
+#ifndef SUPERD_SERVICE_PRIVATE_H
+#define SUPERD_SERVICE_PRIVATE_H
+
+#include "superd/service.h"
+
+/* One start: what differs between a connection and a wait program. */
+struct service_launch {
+	struct spawn_slot *slot;
+	struct child *child;         /* prepared */
+	struct service_group *group; /* wait program: whose sockets it gets; NULL: a connection */
+	const struct listener *listener;
+	int fd; /* the connection; superd's copy is closed when the program has its own */
+	const struct peer *local;
+};
+
+/*
+ * From prepared slot and entry to a live child: environment, descriptors, spawn, table, report.
+ * Returns 0; or -1: slot and entry are given back, the failure is reported and counted, fd is
+ * still open, and the service is starved.
+ */
+int service_launch(struct service *service, const struct service_launch *launch);
+
+/* Room for one more start, or the service is starved and -1 returned. */
+int service_prepare(struct service *service, struct spawn_slot **slot, struct child **child);
+
+/* Gives unused room back. */
+void service_unprepare(struct service *service, struct spawn_slot *slot, struct child *child);
+
+/* It has to wait for descriptors, processes or slots. */
+void service_starve(struct service *service);
+
+/* A start failed before exec, or a wait program ended without doing anything: throttles it when
+   that keeps happening. */
+void service_note_failure(struct service *service);
+
+/* One start that worked: the row of failures is over. */
+void service_note_success(struct service *service);
+
+/* Somebody waits at a listener of a group without wait: up to 64 are accepted. */
+void service_accept(struct service_group *group, struct listener *listener);
+
+/* Somebody waits at a wait group's listener: its program is started. */
+void service_wait_start(struct service_group *group, struct listener *listener);
+
+/* The group's program has ended: takes the sockets back. */
+void service_wait_end(struct service_group *group, const struct child *child, int status);
+
+/* Fills what a wait group needs besides its listeners. Returns 0, or -1 (out of memory). */
+int service_wait_init(struct service_group *group);
+
+#endif

@@ -1,0 +1,214 @@
+/*
+ * spawn: the pool of slots and the choice of the implementation.
+ */
+#include "config.h"
+#include "superd/spawn.h"
+
+#include "superd/clock.h"
+#include "superd/spawn_backend.h"
+#include "superd/spawn_raw.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SPAWN_STUCK_NS (5 * CLOCK_NS_PER_S)
+
+struct spawn {
+	const struct spawn_backend *backend;
+	struct spawn_inherit inherit;
+	size_t busy; /* slots taken */
+	struct spawn_slot slots[SPAWN_SLOTS];
+};
+
+const char *spawn_kind_name(enum spawn_kind kind)
+{
+	static const char *const names[] = {"auto", "vm", "fork"};
+
+	return names[kind];
+}
+
+/* fs.suid_dumpable (proc(5)); 0 where it cannot be read. */
+static int spawn_suid_dumpable(void)
+{
+	FILE *file = fopen("/proc/sys/fs/suid_dumpable", "re");
+	int value = 0;
+
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%d", &value) != 1)
+		value = 0;
+	fclose(file);
+	return value;
+}
+
+/* valgrind serialises threads of one memory and does not know this use of clone(2). */
+static bool spawn_is_watched(void)
+{
+#ifdef SUPERD_SANITIZERS
+	return true;
+#else
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload != NULL && strstr(preload, "vgpreload") != NULL;
+#endif
+}
+
+static const struct spawn_backend *spawn_choose(enum spawn_kind kind, const char **note)
+{
+	*note = NULL;
+	if (kind == SPAWN_FORK)
+		return spawn_fork_backend();
+	if (spawn_vm_backend() == NULL) {
+		if (kind == SPAWN_VM)
+			*note = "this build has no vm implementation: programs are started by fork";
+		return spawn_fork_backend();
+	}
+	if (spawn_suid_dumpable() == 1) {
+		*note = "fs.suid_dumpable is 1: programs are started by fork, which is slower";
+		return spawn_fork_backend();
+	}
+	if (kind == SPAWN_AUTO && spawn_is_watched())
+		return spawn_fork_backend();
+	return spawn_vm_backend();
+}
+
+static void spawn_measure(struct spawn_inherit *inherit, const struct rlimit *open_files)
+{
+	struct rlimit now;
+
+	inherit->open_files = *open_files;
+	inherit->open_files_raised =
+		getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_cur != open_files->rlim_cur;
+	inherit->close_range = raw_call(SYS_close_range, ~0U, ~0U, 0, 0, 0) != -ENOSYS;
+	errno = 0;
+	inherit->nice = getpriority(PRIO_PROCESS, 0);
+	inherit->umask = umask(0);
+	umask(inherit->umask);
+}
+
+int spawn_new(enum spawn_kind kind, const struct rlimit *open_files, struct spawn **spawn,
+	const char **note, struct error *error)
+{
+	struct spawn *made = calloc(1, sizeof(*made));
+
+	if (made == NULL)
+		return error_set(error, errno, "spawn pool");
+	made->backend = spawn_choose(kind, note);
+	spawn_measure(&made->inherit, open_files);
+	for (size_t i = 0; i < SPAWN_SLOTS; i++) {
+		made->slots[i].inherit = &made->inherit;
+		if (made->backend->slot_init(&made->slots[i], error) != 0) {
+			spawn_free(made);
+			return -1;
+		}
+	}
+	*spawn = made;
+	return 0;
+}
+
+void spawn_free(struct spawn *spawn)
+{
+	if (spawn == NULL)
+		return;
+	for (size_t i = 0; i < SPAWN_SLOTS; i++) {
+		childenv_free(&spawn->slots[i].env);
+		spawn->backend->slot_free(&spawn->slots[i]);
+	}
+	free(spawn);
+}
+
+enum spawn_kind spawn_kind(const struct spawn *spawn)
+{
+	return spawn->backend->kind;
+}
+
+struct spawn_slot *spawn_slot_take(struct spawn *spawn, void *owner)
+{
+	struct spawn_slot *slot = NULL;
+	size_t owned = 0;
+
+	for (size_t i = 0; i < SPAWN_SLOTS; i++) {
+		if (!spawn->slots[i].taken)
+			slot = slot != NULL ? slot : &spawn->slots[i];
+		else if (spawn->slots[i].owner == owner)
+			owned++;
+	}
+	if (slot == NULL || owned >= SPAWN_OWNER_SLOTS)
+		return NULL;
+	slot->taken = true;
+	slot->killed = false;
+	slot->pid = 0;
+	slot->close_fd = -1;
+	slot->owner = owner;
+	spawn->busy++;
+	return slot;
+}
+
+void spawn_slot_cancel(struct spawn *spawn, struct spawn_slot *slot)
+{
+	slot->taken = false;
+	spawn->busy--;
+}
+
+pid_t spawn_start(struct spawn *spawn, struct spawn_slot *slot, int64_t now_ns)
+{
+	pid_t pid;
+	int saved;
+
+	slot->started_ns = now_ns;
+	slot->request.failure->step = STEP_OK;
+	slot->request.failure->code = 0;
+	pid = spawn->backend->start(slot);
+	if (pid < 0) {
+		saved = errno;
+		spawn_slot_cancel(spawn, slot);
+		errno = saved;
+	} else {
+		slot->pid = pid;
+	}
+	return pid;
+}
+
+size_t spawn_busy(const struct spawn *spawn)
+{
+	return spawn->busy;
+}
+
+size_t spawn_collect(struct spawn *spawn, int64_t now_ns,
+	void (*stuck_cb)(void *pool_owner, void *owner, pid_t pid), void *pool_owner)
+{
+	size_t freed = 0;
+
+	for (size_t i = 0; i < SPAWN_SLOTS && spawn->busy > 0; i++) {
+		struct spawn_slot *slot = &spawn->slots[i];
+
+		if (!slot->taken)
+			continue;
+		if (__atomic_load_n(&slot->word, __ATOMIC_ACQUIRE) == 0) {
+			if (slot->close_fd >= 0)
+				close(slot->close_fd);
+			spawn_slot_cancel(spawn, slot);
+			freed++;
+		} else if (!slot->killed && now_ns - slot->started_ns > SPAWN_STUCK_NS) {
+			slot->killed = true;
+			kill(slot->pid, SIGKILL);
+			stuck_cb(pool_owner, slot->owner, slot->pid);
+		}
+	}
+	return freed;
+}
+
+void spawn_reaped(struct spawn *spawn, pid_t pid)
+{
+	for (size_t i = 0; i < SPAWN_SLOTS && spawn->busy > 0; i++) {
+		struct spawn_slot *slot = &spawn->slots[i];
+
+		if (slot->taken && slot->pid == pid)
+			__atomic_store_n(&slot->word, 0, __ATOMIC_RELEASE);
+	}
+}

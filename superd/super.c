@@ -1,0 +1,211 @@
+/*
+ * super: the loop's turns, signals, and the orderly end.
+ */
+#include "config.h"
+#include "superd/super.h"
+
+#include "superd/clock.h"
+#include "superd/process.h"
+#include "superd/super_private.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#define SLOT_TIMER_NS CLOCK_NS_PER_MS
+#define STARVED_TIMER_NS (100 * CLOCK_NS_PER_MS)
+#define LOG_TIMER_NS CLOCK_NS_PER_S
+#define KILL_WAIT_NS (5 * CLOCK_NS_PER_S) /* from KILL to giving up on what does not die */
+
+#define SUPER_OF(pointer, member) \
+	((struct super *)(void *)((char *)(pointer)-offsetof(struct super, member)))
+
+static void super_stuck(void *owner, void *service, pid_t pid)
+{
+	(void)owner;
+	service_stuck(service, pid);
+}
+
+/* After every turn: slots that came free, and the lines of the turn. */
+static void super_turn(void *owner)
+{
+	struct super *super = owner;
+	struct service_context *context = &super->context;
+	int64_t now_ns = loop_now_ns(context->loop);
+
+	if (spawn_busy(context->spawn) > 0) {
+		if (spawn_collect(context->spawn, now_ns, super_stuck, super) > 0)
+			service_wake_starved(context);
+		if (spawn_busy(context->spawn) > 0)
+			loop_timer_start(context->loop, &super->slot_timer, now_ns + SLOT_TIMER_NS);
+	}
+	log_flush();
+	if (log_pending() && super->log_timer.slot == 0)
+		loop_timer_start(context->loop, &super->log_timer, now_ns + LOG_TIMER_NS);
+}
+
+/* It only ends the wait: super_turn() does the work. */
+static void super_wake_timer(struct loop_timer *timer)
+{
+	(void)timer;
+}
+
+static void super_starved(struct service_context *context)
+{
+	struct super *super = SUPER_OF(context, context);
+
+	if (super->starved_timer.slot == 0)
+		loop_timer_start(context->loop, &super->starved_timer,
+			loop_now_ns(context->loop) + STARVED_TIMER_NS);
+}
+
+static void super_starved_timer(struct loop_timer *timer)
+{
+	service_wake_starved(&SUPER_OF(timer, starved_timer)->context);
+}
+
+static void super_grace_timer(struct loop_timer *timer)
+{
+	struct super *super = SUPER_OF(timer, grace_timer);
+	struct service_context *context = &super->context;
+	char text[64];
+
+	snprintf(text, sizeof(text), "%zu", children_count(context->children));
+	if (super->killed) {
+		report_daemon(context->report, LEVEL_WARNING, "left", "programs", text);
+		super->done = true;
+		return;
+	}
+	super->killed = true;
+	report_daemon(context->report, LEVEL_NOTICE, "kill", "programs", text);
+	children_signal_all(context->children, SIGKILL);
+	loop_timer_start(
+		context->loop, &super->grace_timer, loop_now_ns(context->loop) + KILL_WAIT_NS);
+}
+
+void super_stop(struct super *super)
+{
+	struct service_context *context = &super->context;
+
+	if (super->stopping)
+		return;
+	super->stopping = true;
+	for (size_t i = 0; i < super->service_count; i++)
+		service_stop(super->services[i]);
+	children_signal_all(context->children, SIGTERM);
+	loop_timer_start(context->loop, &super->grace_timer,
+		loop_now_ns(context->loop) + super->conf->grace_ns);
+}
+
+static void super_reaped(
+	void *owner, struct child *child, pid_t pid, int status, const struct rusage *usage)
+{
+	struct super *super = owner;
+
+	if (child == NULL)
+		return;
+	spawn_reaped(super->context.spawn, pid);
+	service_reaped(child->owner, child, status, usage);
+}
+
+static void super_signal(void *owner, int signal, pid_t sender)
+{
+	struct super *super = owner;
+	struct service_context *context = &super->context;
+
+	(void)sender;
+	switch (signal) {
+	case SIGCHLD:
+		children_reap(context->children, super_reaped, super);
+		service_wake_starved(context);
+		break;
+	case SIGTERM:
+	case SIGINT:
+		report_daemon(
+			context->report, LEVEL_NOTICE, "stop", "signal", sigabbrev_np(signal));
+		super_stop(super);
+		break;
+	case SIGQUIT:
+		report_daemon(
+			context->report, LEVEL_NOTICE, "stop", "signal", sigabbrev_np(signal));
+		super->done = true;
+		break;
+	default:
+		report_daemon(
+			context->report, LEVEL_NOTICE, "ignored", "signal", sigabbrev_np(signal));
+		break;
+	}
+}
+
+static int super_watch_signals(struct super *super, struct error *error)
+{
+	static const int signals[] = {SIGCHLD, SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaddset(&set, signals[i]);
+	return loop_signals_start(super->context.loop, &set, super_signal, super, error);
+}
+
+static int super_loop(struct super *super, struct error *error)
+{
+	struct service_context *context = &super->context;
+
+	while (!super->done) {
+		if (loop_turn(context->loop, error) != 0)
+			return EX_OSERR;
+		if (super->stopping && children_count(context->children) == 0)
+			super->done = true;
+	}
+	return 0;
+}
+
+/* Everything up to the first turn of the loop. Returns 0 or the exit status. */
+static int super_start(struct super *super, struct error *error)
+{
+	struct service_context *context = &super->context;
+	int status = super_build(super, error);
+
+	if (status != 0)
+		return status;
+	super->slot_timer.fire_cb = super_wake_timer;
+	super->log_timer.fire_cb = super_wake_timer;
+	super->starved_timer.fire_cb = super_starved_timer;
+	super->grace_timer.fire_cb = super_grace_timer;
+	context->starved_cb = super_starved;
+	loop_set_turn_cb(context->loop, super_turn, super);
+	if (super_watch_signals(super, error) != 0)
+		return EX_OSERR;
+	return super_open(super, error);
+}
+
+int super_run(const struct super_options *options)
+{
+	struct super super = {.options = options, .pid_fd = -1, .context = {.null_fd = -1}};
+	struct error error = {0};
+	int detached = -1;
+	int status;
+
+	process_reset();
+	status = super_load(&super, &error);
+	if (status == 0 && options->detach) {
+		detached = process_detach(&error);
+		status = detached < 0 ? EX_OSERR : 0;
+	}
+	if (status == 0)
+		status = super_start(&super, &error);
+	if (status == 0) {
+		process_report(detached, 0);
+		process_ready(options->ready_fd);
+		status = super_loop(&super, &error);
+	}
+	log_flush();
+	if (error.text[0] != '\0')
+		fprintf(stderr, "superd: %s\n", error.text);
+	if (status != 0)
+		process_report(detached, status);
+	super_end(&super);
+	return status;
+}

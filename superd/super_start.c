@@ -1,0 +1,178 @@
+/*
+ * super_start: from the command line to open listeners, and everything's end.
+ */
+#include "config.h"
+#include "superd/super_private.h"
+
+#include "superd/descriptor.h"
+#include "superd/pidfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define EXIT_CONF 1
+
+static void super_print_message(void *owner, enum conf_severity severity, const char *text)
+{
+	(void)owner;
+	fprintf(stderr, severity == CONF_WARNING ? "%s (warning)\n" : "%s\n", text);
+}
+
+int super_load(struct super *super, struct error *error)
+{
+	const struct super_options *options = super->options;
+	struct conf_request request = {
+		.file = options->conf_file,
+		.service_directory = options->service_directory,
+		.mode = CONF_BUILD,
+	};
+
+	if (descriptor_fill_standard(error) != 0)
+		return EX_OSERR;
+	descriptor_raise_limit(&super->open_files);
+	super->context.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (super->context.null_fd < 0) {
+		error_set(error, errno, "/dev/null");
+		return EX_OSERR;
+	}
+	if (conf_load(&request, super_print_message, NULL, &super->conf, error) != 0)
+		return EXIT_CONF;
+	super->context.conf = super->conf;
+	return 0;
+}
+
+/* The sink of a log block; a target that was set nowhere is stderr in the foreground and syslog
+   as a daemon. */
+static int super_open_sink(const struct super *super, const struct conf_log *log,
+	struct log_sink **sink, struct error *error)
+{
+	struct log_spec spec = {
+		.to = log->to,
+		.format = log->format,
+		.facility = log->facility,
+		.file = log->file,
+	};
+
+	if (!log->to_set)
+		spec.to = super->options->detach ? LOG_TO_SYSLOG : LOG_TO_STDERR;
+	return log_sink_open(&spec, sink, error);
+}
+
+static int super_build_services(struct super *super, struct error *error)
+{
+	const struct conf *conf = super->conf;
+	struct log_sink *sink;
+
+	super->services = calloc(conf->service_count + 1, sizeof(struct service *));
+	if (super->services == NULL)
+		return error_set(error, errno, "services");
+	for (size_t i = 0; i < conf->service_count; i++) {
+		const struct conf_service *service = &conf->services[i];
+
+		if (!service->enabled)
+			continue;
+		if (super_open_sink(super, &service->log, &sink, error) != 0)
+			return -1;
+		if (service_new(&super->context, service, sink,
+			    &super->services[super->service_count], error) != 0)
+			return -1;
+		super->service_count++;
+	}
+	return 0;
+}
+
+static int super_build_log(struct super *super, struct error *error)
+{
+	struct service_context *context = &super->context;
+	const struct conf_log *log = &super->conf->log;
+	struct log_sink *sink;
+
+	if (super_open_sink(super, log, &sink, error) != 0)
+		return -1;
+	if (report_new(context->loop, sink, log->level, super->options->level, &context->report,
+		    error) != 0) {
+		log_sink_close(sink);
+		return -1;
+	}
+	return 0;
+}
+
+int super_build(struct super *super, struct error *error)
+{
+	const struct super_options *options = super->options;
+	struct service_context *context = &super->context;
+	const char *note;
+
+	if (loop_new(options->loop, &context->loop, error) != 0 ||
+		super_build_log(super, error) != 0 ||
+		spawn_new(options->spawn, &super->open_files, &context->spawn, &note, error) != 0 ||
+		children_new(&context->children, error) != 0 ||
+		super_build_services(super, error) != 0)
+		return EX_OSERR;
+	if (note != NULL)
+		report_daemon(context->report, LEVEL_NOTICE, "spawn", "text", note);
+	return 0;
+}
+
+/* Opens every listener. Returns how many are open. */
+static size_t super_open_listeners(struct super *super)
+{
+	size_t open = 0;
+
+	for (size_t i = 0; i < super->service_count; i++)
+		open += service_start(super->services[i]);
+	return open;
+}
+
+int super_open(struct super *super, struct error *error)
+{
+	const struct super_options *options = super->options;
+	struct service_context *context = &super->context;
+	size_t open;
+
+	super->pid_path = options->pid_file != NULL ? options->pid_file : super->conf->pid_file;
+	if (super->pid_path != NULL) {
+		super->pid_fd = pidfile_create(super->pid_path, error);
+		if (super->pid_fd < 0)
+			return EX_OSERR;
+	}
+	open = super_open_listeners(super);
+	if (open == 0) {
+		error_set(error, 0, "no listener could be opened%s",
+			super->service_count == 0 ? ": every service is disabled" : "");
+		return EX_UNAVAILABLE;
+	}
+	/* A daemon keeps no folder busy; all paths of the configuration are absolute. */
+	if (chdir("/") != 0) {
+		error_set(error, errno, "chdir /");
+		return EX_OSERR;
+	}
+	report_start(
+		context->report, &(struct report_facts){.services = super->service_count,
+					 .listeners = open,
+					 .loop = loop_kind_name(loop_kind(context->loop)),
+					 .spawn = spawn_kind_name(spawn_kind(context->spawn))});
+	log_flush();
+	return 0;
+}
+
+void super_end(struct super *super)
+{
+	struct service_context *context = &super->context;
+
+	for (size_t i = 0; i < super->service_count; i++)
+		service_free(super->services[i]);
+	free(super->services);
+	pidfile_remove(super->pid_path, super->pid_fd);
+	children_free(context->children);
+	spawn_free(context->spawn);
+	report_free(context->report);
+	loop_free(context->loop);
+	conf_free(super->conf);
+	if (context->null_fd >= 0)
+		close(context->null_fd);
+}

@@ -1,0 +1,87 @@
+"""Fixtures of the system tests: a factory of daemons, over both loops and both spawn kinds."""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+import stand
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows configuration, log and process list."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.when == "call" and report.failed:
+        for number, daemon in enumerate(getattr(item, "daemons", [])):
+            report.sections.append((f"superd {number}", daemon.describe()))
+
+
+@pytest.fixture(scope="session")
+def probe(build):
+    """The program that tells how it was started: build/tests/system/probe."""
+    return build / "tests/system/probe"
+
+
+@pytest.fixture
+def superd(build, tmp_path, request):
+    """Starts daemons: superd(config, options...); each is stopped and checked at the end."""
+    daemons = []
+    request.node.daemons = daemons
+
+    def start(config, *options, ready=True, **more):
+        folder = tmp_path / f"superd{len(daemons)}"
+        folder.mkdir()
+        os.chmod(folder, 0o755)
+        daemon = stand.Superd(build, folder, config, options, **more)
+        daemons.append(daemon)
+        daemon.start(ready)
+        return daemon
+
+    yield start
+    try:
+        for daemon in daemons:
+            if daemon.check:
+                daemon.stop()
+    finally:
+        for daemon in daemons:
+            daemon.kill()
+
+
+@pytest.fixture(params=["select+vm", "select+fork", "epoll+vm", "epoll+fork"])
+def kinds(request):
+    """The options of every pair of loop and spawn implementation, one after the other."""
+    loop, spawn = request.param.split("+")
+    return [f"--loop={loop}", f"--spawn={spawn}"]
+
+
+@pytest.fixture
+def services(build):
+    """The folder of the bundled services."""
+    return build / "services"
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Writes an executable script: program("name", "#!/bin/sh\\n...") and returns its path."""
+
+    def write(name, text):
+        path = pathlib.Path(tmp_path) / name
+        path.write_text(text)
+        path.chmod(0o755)
+        return path
+
+    os.chmod(tmp_path, 0o755)
+    for parent in tmp_path.parents:
+        if not parent.stat().st_mode & 0o001 and parent.owner() == "root" and os.getuid() == 0:
+            os.chmod(parent, 0o755)
+    return write
+
+
+def run(*command, **more):
+    """A finished command with its output as text."""
+    return subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, check=False, **more
+    )

@@ -1,0 +1,289 @@
+"""The stand of the system tests: a real superd on free ports.
+
+Superd starts the daemon under test with a configuration, waits for its readiness line, reads its
+log, and at the end checks what must hold after every test: exit status 0, no zombie, no leaked
+descriptor, an empty sanitizer log.
+"""
+
+import os
+import random
+import re
+import select
+import shlex
+import signal
+import socket
+import subprocess
+import time
+
+DEADLINE = 20.0  # seconds; against hanging, not a measure
+
+
+def poll(what, condition, deadline=DEADLINE):
+    """Polls until condition() is true and returns its value; fails by name at the deadline."""
+    end = time.monotonic() + deadline
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {deadline:g} s: {what}")
+        select.select([], [], [], 0.01)
+
+
+class Ports:
+    """
+    Hands out ports that nobody else uses: below the range from which the kernel gives clients
+    theirs, in blocks that test processes beside this one leave alone (a name in the abstract
+    namespace belongs to one process at a time, and goes with it).
+    """
+
+    BLOCK = 100
+    BLOCKS = range(110, 320)  # ports 11000 to 31999
+
+    def __init__(self):
+        self.claims = []
+        self.free = []
+        self.next_block = random.choice(self.BLOCKS)
+
+    def claim_block(self):
+        """One more block of this process's own."""
+        for _ in self.BLOCKS:
+            block = self.next_block
+            self.next_block = block + 1 if block + 1 in self.BLOCKS else self.BLOCKS[0]
+            claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            try:
+                claim.bind(f"\0superd-test-ports-{block}")
+            except OSError:
+                claim.close()
+                continue
+            self.claims.append(claim)
+            self.free += range(block * self.BLOCK, (block + 1) * self.BLOCK)
+            return
+        raise AssertionError("no free ports left")
+
+    @staticmethod
+    def is_free(port):
+        """Whether the port can be bound for every kind and family."""
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            for family, host in ((socket.AF_INET, ""), (socket.AF_INET6, "::")):
+                with socket.socket(family, kind) as probe:
+                    if family == socket.AF_INET6:
+                        probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                    try:
+                        probe.bind((host, port))
+                    except OSError:
+                        return False
+        return True
+
+    def take(self):
+        """A free port that nobody gets again."""
+        while True:
+            if not self.free:
+                self.claim_block()
+            port = self.free.pop(0)
+            if self.is_free(port):
+                return port
+
+
+PORTS = Ports()
+
+
+def free_port():
+    """A port that is free in both families, for tcp and udp."""
+    return PORTS.take()
+
+
+def free_range(count):
+    """count free ports in a row; the first of them."""
+    ports = [PORTS.take()]
+    while len(ports) < count:
+        port = PORTS.take()
+        ports = ports + [port] if port == ports[-1] + 1 else [port]
+    return ports[0]
+
+
+def connect(port, host="127.0.0.1", source=None, timeout=DEADLINE):
+    """A connected TCP client."""
+    return socket.create_connection(
+        (host, port), timeout=timeout, source_address=(source, 0) if source else None
+    )
+
+
+def read_all(client):
+    """Everything until end of file."""
+    pieces = []
+    while True:
+        piece = client.recv(65536)
+        if not piece:
+            return b"".join(pieces)
+        pieces.append(piece)
+
+
+def ask(port, data=b"", host="127.0.0.1", source=None):
+    """One dialogue: sends data, half-closes, returns everything that comes."""
+    with connect(port, host, source) as client:
+        if data:
+            client.sendall(data)
+        client.shutdown(socket.SHUT_WR)
+        return read_all(client)
+
+
+def stat_of(pid):
+    """(state, parent, group, session) of a process from /proc, or None where it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return fields[0].decode(), int(fields[1]), int(fields[2]), int(fields[3])
+
+
+def children_of(pid):
+    """{child pid: state} of the live and dead children of pid."""
+    found = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            stat = stat_of(int(name))
+            if stat and stat[1] == pid:
+                found[int(name)] = stat[0]
+    return found
+
+
+class Event(dict):
+    """One line of the log: its fields, and the line itself."""
+
+    line = ""
+
+
+def parse_line(line):
+    """The fields of a text line of the log."""
+    event = Event()
+    event.line = line
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return event
+    for word in words:
+        key, equals, value = word.partition("=")
+        if equals:
+            event[key] = value
+    return event
+
+
+class Superd:
+    """One superd under test."""
+
+    def __init__(self, build, folder, config, options=(), wrapper=(), env=None, check=True):
+        self.build = build
+        self.folder = folder
+        self.options = list(options)
+        self.wrapper = list(wrapper)
+        self.env = dict(os.environ, **(env or {}))
+        self.config_path = folder / "superd.conf"
+        self.config_path.write_text(config)
+        self.stderr_path = folder / "stderr"
+        self.sanitizer_log = folder / "sanitizer"
+        self.process = None
+        self.baseline = None
+        self.check = check
+
+    def start(self, ready=True):
+        """Starts it and waits for its readiness line."""
+        reader, writer = os.pipe()
+        self.env.setdefault("ASAN_OPTIONS", f"log_path={self.sanitizer_log}")
+        self.env.setdefault("UBSAN_OPTIONS", f"log_path={self.sanitizer_log}")
+        with open(self.stderr_path, "ab") as stderr:
+            self.process = subprocess.Popen(
+                [*self.wrapper, str(self.build / "superd/superd"), "-c", str(self.config_path)]
+                + [f"--ready-fd={writer}", *self.options],
+                pass_fds=(writer,),
+                stdin=subprocess.DEVNULL,
+                stdout=stderr,
+                stderr=stderr,
+                env=self.env,
+                start_new_session=True,
+            )
+        os.close(writer)
+        with os.fdopen(reader, "rb") as pipe:
+            readable = select.select([pipe], [], [], DEADLINE)[0]
+            line = pipe.read() if readable else b"(nothing)"
+        if ready:
+            assert line == b"ready\n", f"not ready: {line!r}\n{self.log_text()}"
+            self.baseline = self.descriptors()
+        return self
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def log_text(self):
+        return self.stderr_path.read_text(errors="replace")
+
+    def events(self, name=None, **fields):
+        """The log's events of that name whose fields are as given."""
+        found = []
+        for line in self.log_text().splitlines():
+            event = parse_line(line)
+            if name is not None and event.get("event") != name:
+                continue
+            if all(event.get(key) == str(value) for key, value in fields.items()):
+                found.append(event)
+        return found
+
+    def wait_event(self, name, count=1, **fields):
+        """The first event of that name with those fields, as soon as there are count of them."""
+        found = poll(
+            f"{count} x event={name} {fields} in the log",
+            lambda: (e := self.events(name, **fields)) and len(e) >= count and e,
+        )
+        return found[0]
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def children(self):
+        return children_of(self.pid)
+
+    def wait_idle(self):
+        """Until no program is left and the descriptors are back at the baseline."""
+        poll("no children left", lambda: not self.children())
+        poll(
+            f"descriptors back at {self.baseline}",
+            lambda: self.descriptors() <= self.baseline,
+        )
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self, number=signal.SIGTERM, status=0):
+        """Asks it to stop and checks its exit status and the sanitizers' log."""
+        if self.process is None or self.process.returncode is not None:
+            return
+        zombies = [pid for pid, state in self.children().items() if state == "Z"]
+        for pid in zombies:
+            poll(f"zombie {pid} reaped", lambda pid=pid: stat_of(pid) is None)
+        self.signal(number)
+        try:
+            assert self.process.wait(DEADLINE) == status, self.log_text()
+        finally:
+            self.kill()
+        logs = [path.read_text() for path in self.folder.glob("sanitizer*")]
+        assert not logs, "\n".join(logs)
+
+    def kill(self):
+        """The hard end of whatever is left of it."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def describe(self):
+        """What a failed test shows."""
+        processes = subprocess.run(
+            ["ps", "-eo", "pid,ppid,stat,args"], capture_output=True, text=True, check=False
+        ).stdout
+        near = [line for line in processes.splitlines() if re.search(r"superd|PID|services/", line)]
+        return (
+            f"--- configuration\n{self.config_path.read_text()}\n--- log\n{self.log_text()}\n"
+            + "--- processes\n"
+            + "\n".join(near)
+        )

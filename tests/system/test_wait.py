@@ -1,0 +1,111 @@
+"""Wait programs: the sockets themselves, handed over and taken back."""
+
+import socket
+
+import pytest
+
+import stand
+
+LOG = "log { events = { accept, refuse, exit, error } }\n"
+
+# Accepts one client on each listed descriptor in turn, tells it what it was started with, ends.
+ROOM = """#!/usr/bin/python3
+import os, select, socket
+count = int(os.environ["LISTEN_FDS"])
+assert int(os.environ["LISTEN_PID"]) == os.getpid(), os.environ["LISTEN_PID"]
+names = os.environ["LISTEN_FDNAMES"]
+listeners = [socket.socket(fileno=3 + i) for i in range(count)]
+same = os.fstat(0).st_ino == os.fstat(1).st_ino == os.fstat(3).st_ino
+for _ in range({clients}):
+    ready = select.select(listeners, [], [])[0][0]
+    client, _ = ready.accept()
+    client.sendall(f"{{os.getpid()}} {{count}} {{names}} {{same}} {{ready.getblocking()}}\\n".encode())
+    client.close()
+"""
+
+
+def test_all_stream_sockets_go_to_one_program(superd, program, kinds):
+    room = program("room", ROOM.format(clients=4))
+    port = stand.free_port()
+    daemon = superd(LOG + f"service room {{ listen = {port} wait = yes exec = {room} }}", *kinds)
+    answers = [stand.ask(port, host=host).split() for host in ("127.0.0.1", "::1") * 2]
+    pids = {answer[0] for answer in answers}
+    assert len(pids) == 1, "one room over both families"
+    assert all(answer[1:4] == [b"2", b"room:room", b"True"] for answer in answers)
+    daemon.wait_event("exit", service="room", status=0)
+    daemon.wait_idle()
+    assert stand.ask(port).split()[0] not in pids  # taken back, and started anew
+    assert len(daemon.events("accept")) == 2
+
+
+def test_shut_down_listener_is_opened_again(superd, program, kinds):
+    rude = program(
+        "rude",
+        "#!/usr/bin/python3\nimport os, socket\n"
+        "listener = socket.socket(fileno=3)\n"
+        "client, _ = listener.accept()\n"
+        "listener.shutdown(socket.SHUT_RDWR)\n"
+        'client.sendall(b"bye\\n")\n',
+    )
+    port = stand.free_port()
+    daemon = superd(
+        LOG + f"service rude {{ listen = 127.0.0.1:{port} wait = yes exec = {rude} }}", *kinds
+    )
+    for count in (1, 2, 3):
+        assert stand.ask(port) == b"bye\n"
+        daemon.wait_event("exit", count=count)
+
+
+def test_killed_room_is_there_for_the_next_client(superd, program, kinds):
+    room = program("room", ROOM.format(clients=100))
+    port = stand.free_port()
+    daemon = superd(LOG + f"service room {{ listen = {port} wait = yes exec = {room} }}", *kinds)
+    first = stand.ask(port).split()[0]
+    (pid,) = daemon.children()
+    __import__("os").kill(pid, 9)
+    daemon.wait_event("exit", signal="KILL")
+    assert stand.ask(port).split()[0] != first
+
+
+def test_program_that_leaves_its_datagram_is_not_started_in_a_tight_loop(superd, program):
+    lazy = program("lazy", "#!/bin/sh\nexit 0\n")
+    port = stand.free_port()
+    daemon = superd(LOG + f"service lazy {{ listen = udp:127.0.0.1:{port} exec = {lazy} }}")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"x", ("127.0.0.1", port))
+        daemon.wait_event("state", service="lazy", state="throttled", count=2)
+    assert len(daemon.events("accept")) <= 8
+
+
+def test_one_program_per_datagram_is_no_failure(superd, program):
+    single = program(
+        "single",
+        "#!/usr/bin/python3\nimport socket\n"
+        "s = socket.socket(fileno=0)\ndata, peer = s.recvfrom(100)\ns.sendto(data, peer)\n",
+    )
+    port = stand.free_port()
+    daemon = superd(LOG + f"service single {{ listen = udp:127.0.0.1:{port} exec = {single} }}")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(stand.DEADLINE)
+        for _ in range(10):  # the same bytes from the same client, all queued at once
+            client.sendto(b"same", ("127.0.0.1", port))
+        for _ in range(10):
+            assert client.recv(100) == b"same"
+    assert not daemon.events("state")
+    daemon.wait_event("exit", count=10)
+
+
+@pytest.mark.parametrize("endpoint", ["tcp", "udp"])
+def test_wait_counts_as_an_instance(superd, program, endpoint):
+    room = program("room", "#!/bin/sh\nexec sleep 1000\n")
+    port = stand.free_port()
+    daemon = superd(
+        LOG + f"service room {{ listen = {endpoint}:127.0.0.1:{port} wait = yes exec = {room} }}"
+    )
+    kind = socket.SOCK_STREAM if endpoint == "tcp" else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET, kind) as client:
+        client.connect(("127.0.0.1", port))
+        client.send(b"x")
+        assert daemon.wait_event("accept")["running"] == "1/64"
+        daemon.stop()
+    assert daemon.events("exit")[0]["signal"] == "TERM"

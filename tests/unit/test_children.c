@@ -1,0 +1,181 @@
+/*
+ * test_children: the child table against real processes.
+ */
+#include "config.h"
+#include "superd/children.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/unit.h"
+
+struct tally {
+	size_t known;
+	size_t strangers;
+	int last_status;
+};
+
+static void count_reaped(
+	void *owner, struct child *child, pid_t pid, int status, const struct rusage *usage)
+{
+	struct tally *tally = owner;
+
+	(void)usage;
+	if (child != NULL) {
+		assert_int_equal(child->pid, pid);
+		tally->known++;
+	} else {
+		tally->strangers++;
+	}
+	tally->last_status = status;
+}
+
+/* A process that ends with status, or waits for a signal where status is negative. */
+static pid_t start_process(int status)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		setsid();
+		while (status < 0)
+			pause();
+		_exit(status);
+	}
+	assert_true(pid > 0);
+	return pid;
+}
+
+static struct child *add_process(struct children *children, int status)
+{
+	struct child *child = children_prepare(children);
+
+	assert_non_null(child);
+	child->pid = start_process(status);
+	children_add(children, child);
+	return child;
+}
+
+static void reap_until(struct children *children, struct tally *tally, size_t total)
+{
+	while (tally->known + tally->strangers < total) {
+		siginfo_t info;
+
+		/* waits for the next one without reaping it: no sleeping, no spinning */
+		assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT), 0);
+		children_reap(children, count_reaped, tally);
+	}
+}
+
+static void test_count_is_table_size(void **state)
+{
+	struct children *children;
+	struct tally tally = {0};
+
+	(void)state;
+	assert_int_equal(children_new(&children, NULL), 0);
+	for (int i = 0; i < 500; i++)
+		add_process(children, i % 3);
+	assert_int_equal(children_count(children), 500);
+	start_process(0); /* one that superd did not start */
+	reap_until(children, &tally, 501);
+	assert_int_equal(tally.known, 500);
+	assert_int_equal(tally.strangers, 1);
+	assert_int_equal(children_count(children), 0);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+	children_free(children);
+}
+
+static void test_find_and_signal(void **state)
+{
+	struct children *children;
+	struct tally tally = {0};
+	struct child *child;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(children_new(&children, NULL), 0);
+	child = add_process(children, -1);
+	pid = child->pid;
+	assert_ptr_equal(children_find(children, pid), child);
+	assert_null(children_find(children, pid + 1));
+	children_signal(children, child, SIGKILL);
+	reap_until(children, &tally, 1);
+	assert_true(WIFSIGNALED(tally.last_status));
+	assert_int_equal(WTERMSIG(tally.last_status), SIGKILL);
+	assert_null(children_find(children, pid));
+	children_free(children);
+}
+
+/* The leader obeys TERM, its grandchild does not: the group is killed before the reap. */
+static void test_group_of_sentenced_leader_is_killed(void **state)
+{
+	struct children *children;
+	struct tally tally = {0};
+	struct child *child;
+	int alive[2];
+	char byte;
+
+	(void)state;
+	assert_int_equal(pipe(alive), 0);
+	assert_int_equal(children_new(&children, NULL), 0);
+	child = children_prepare(children);
+	child->pid = fork();
+	if (child->pid == 0) {
+		setsid();
+		if (fork() == 0)
+			signal(SIGTERM, SIG_IGN); /* the grandchild */
+		close(alive[0]);
+		if (write(alive[1], "x", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(alive[1]);
+	assert_int_equal(read(alive[0], &byte, 1), 1); /* both are there */
+	assert_int_equal(read(alive[0], &byte, 1), 1);
+	children_add(children, child);
+	children_signal(children, child, SIGTERM);
+	reap_until(children, &tally, 1);
+	assert_int_equal(read(alive[0], &byte, 1), 0); /* end of file: the grandchild is gone */
+	close(alive[0]);
+	children_free(children);
+}
+
+static void test_failure_records_are_shared(void **state)
+{
+	struct children *children;
+	struct tally tally = {0};
+	struct child *child;
+
+	(void)state;
+	assert_int_equal(children_new(&children, NULL), 0);
+	child = children_prepare(children);
+	child->failure->step = STEP_OK;
+	child->pid = fork();
+	if (child->pid == 0) {
+		child->failure->code = ENOENT;
+		child->failure->step = STEP_EXEC;
+		_exit(127);
+	}
+	children_add(children, child);
+	reap_until(children, &tally, 1);
+	assert_int_equal(child->failure->step, STEP_EXEC);
+	assert_int_equal(child->failure->code, ENOENT);
+	children_free(children);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_count_is_table_size),
+		cmocka_unit_test(test_find_and_signal),
+		cmocka_unit_test(test_group_of_sentenced_leader_is_killed),
+		cmocka_unit_test(test_failure_records_are_shared),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
