@@ -66,3 +66,16 @@ $(DAEMON_UNIT_TESTS): LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(CMOCKA_LIBS)
 $(SERVICE_UNIT_TESTS): services/libservice_cc.a
 $(SERVICE_UNIT_TESTS): LDADD = services/libservice_cc.a $(CMOCKA_LIBS)
 $(CLIENT_UNIT_TESTS): LDADD = $(CMOCKA_LIBS)
+
+# of services/chatroom/: linked with all of chat but its main()
+CHAT_UNIT_TESTS = \
+	tests/unit/test_chat_command \
+	tests/unit/test_chat_input \
+	tests/unit/test_chat_name \
+	tests/unit/test_chat_printable \
+	tests/unit/test_chat_queue \
+	tests/unit/test_chat_rate \
+	tests/unit/test_chat_talk
+UNIT_TESTS += $(CHAT_UNIT_TESTS)
+$(CHAT_UNIT_TESTS): services/libchat_cc.a services/libservice_cc.a
+$(CHAT_UNIT_TESTS): LDADD = services/libchat_cc.a services/libservice_cc.a $(CMOCKA_LIBS)
