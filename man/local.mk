@@ -5,3 +5,5 @@ dist_man_MANS += man/tcpcli.1
 dist_man_MANS += man/superd-service.7 \
 	man/superd-chargen.8 man/superd-daytime.8 man/superd-discard.8 man/superd-echo.8 \
 	man/superd-hello.8 man/superd-number.8 man/superd-sum.8 man/superd-time.8
+# chat
+dist_man_MANS += man/superd-chat.8
