@@ -329,10 +329,10 @@ def test_killed_before_and_after_exec_counts_are_exact(superd, services, spawn):
         clients.append(stand.connect(port))
         if number % 3 == 0:  # whoever has just been born, on either side of its exec
             for pid in daemon.children():
-                os.kill(pid, signal.SIGSTOP if number % 2 else signal.SIGKILL)
+                stand.kill(pid, signal.SIGSTOP if number % 2 else signal.SIGKILL)
     stand.poll("200 accepted", lambda: len(daemon.events("accept")) == 200)
     for pid in daemon.children():
-        os.kill(pid, signal.SIGKILL)
+        stand.kill(pid, signal.SIGKILL)
     stand.poll("200 ended", lambda: len(daemon.events("exit")) + len(daemon.events("error")) == 200)
     for client in clients:
         client.close()
