@@ -9,6 +9,27 @@ SERVICES = services/echo services/discard services/daytime services/time service
 services_sum_SOURCES = services/sum.c services/addition.c services/addition.h
 pkglibexec_PROGRAMS += $(SERVICES)
 
+# chat.  Its parts lie in chatroom/, for services/chat is the program; all but its main() is compiled
+# a second time, with the ordinary compiler, for its tests.
+SERVICES += services/chat
+libchat_sources = \
+	services/chatroom/client.c services/chatroom/client.h \
+	services/chatroom/command.c services/chatroom/command.h \
+	services/chatroom/door.c services/chatroom/door.h \
+	services/chatroom/input.c services/chatroom/input.h \
+	services/chatroom/loop.c services/chatroom/loop.h \
+	services/chatroom/name.c services/chatroom/name.h \
+	services/chatroom/printable.c services/chatroom/printable.h \
+	services/chatroom/queue.c services/chatroom/queue.h \
+	services/chatroom/rate.c services/chatroom/rate.h \
+	services/chatroom/report.c services/chatroom/report.h \
+	services/chatroom/room.c services/chatroom/room.h \
+	services/chatroom/talk.c services/chatroom/talk.h
+services_chat_SOURCES = services/chat.c $(libchat_sources)
+check_LIBRARIES += services/libchat_cc.a
+services_libchat_cc_a_CFLAGS = $(AM_CFLAGS)
+services_libchat_cc_a_SOURCES = $(libchat_sources)
+
 SERVICE_ALL_CFLAGS = -std=gnu11 $(WARN_CFLAGS) $(SERVICE_CFLAGS)
 
 # What every service shares, compiled twice: for the services, and with the ordinary compiler for

@@ -118,8 +118,10 @@ static void accept_failed(struct acceptor *acceptor, const char *what)
 
 	if (acceptor->failures++ == 0)
 		note_errno(what);
-	/* The connection is still there and so is the cause: do not spin. */
-	nanosleep(&pause, NULL);
+	if (errno == EINVAL || errno == EBADF)
+		acceptor->failures = MAX_FAILURES; /* it listens no more */
+	else
+		nanosleep(&pause, NULL); /* the connection and the cause remain: do not spin */
 }
 
 /*

@@ -77,3 +77,16 @@ $(SERVICE_UNIT_TESTS): LDADD = services/libservice_cc.a $(CMOCKA_LIBS)
 $(MAIL_UNIT_TESTS): services/libmail.a services/libservice_cc.a
 $(MAIL_UNIT_TESTS): LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
 $(CLIENT_UNIT_TESTS): LDADD = $(CMOCKA_LIBS)
+
+# of services/chatroom/: linked with all of chat but its main()
+CHAT_UNIT_TESTS = \
+	tests/unit/test_chat_command \
+	tests/unit/test_chat_input \
+	tests/unit/test_chat_name \
+	tests/unit/test_chat_printable \
+	tests/unit/test_chat_queue \
+	tests/unit/test_chat_rate \
+	tests/unit/test_chat_talk
+UNIT_TESTS += $(CHAT_UNIT_TESTS)
+$(CHAT_UNIT_TESTS): services/libchat_cc.a services/libservice_cc.a
+$(CHAT_UNIT_TESTS): LDADD = services/libchat_cc.a services/libservice_cc.a $(CMOCKA_LIBS)
