@@ -41,30 +41,27 @@ static void program_return(const struct conf_ident *ident)
 		_exit(1);
 }
 
-/* O_PATH on path inside the folder root: symbolic links do not lead out of it. */
-static int program_open_in(const char *root, const char *path)
+/* The folder root as the kernel's chroot finds it, that is as superd itself; -1 with errno. */
+static int program_open_root(const char *root)
 {
-	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
-	char joined[8192];
-	int fd, root_fd, saved;
-
-	root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root_fd < 0)
-		return -1;
-	fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
-	saved = errno;
-	close(root_fd);
-	if (fd < 0 && (saved == ENOSYS || saved == EPERM)) {
-		snprintf(joined, sizeof(joined), "%s/%s", root, path);
-		return open(joined, O_PATH | O_CLOEXEC);
-	}
-	errno = saved;
-	return fd;
+	return open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-static int program_open(const char *root, const char *path)
+/*
+ * O_PATH on path; inside the folder root_fd where there is one (-1: none), symbolic links do not
+ * lead out of it.
+ */
+static int program_open(int root_fd, const char *path)
 {
-	return root == NULL ? open(path, O_PATH | O_CLOEXEC) : program_open_in(root, path);
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+	int fd;
+
+	if (root_fd < 0)
+		return open(path, O_PATH | O_CLOEXEC);
+	fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM)) /* Linux before 5.6 */
+		fd = openat(root_fd, path + strspn(path, "/"), O_PATH | O_CLOEXEC);
+	return fd;
 }
 
 /* " in root '/srv'" */
@@ -144,16 +141,21 @@ static int program_check_one(const struct conf_ident *ident, const struct conf_p
 	const char *path, char interpreter[INTERPRETER_SIZE], struct error *error)
 {
 	bool change = ident->root && program->creds->change && program->creds->uid != 0;
+	int root_fd = -1;
 	int fd, code, rc = -1;
 
+	if (program->root != NULL && (root_fd = program_open_root(program->root)) < 0)
+		return program_missing(program, path, errno, error);
 	if (change && program_become(program->creds) != 0)
 		change = false; /* no capability for it: superd's own access has to do */
-	fd = program_open(program->root, path);
+	fd = program_open(root_fd, path);
 	code = errno;
 	if (fd >= 0)
 		rc = program_check_file(program, path, fd, error);
 	if (change)
 		program_return(ident);
+	if (root_fd >= 0)
+		close(root_fd);
 	if (fd < 0)
 		return program_missing(program, path, code, error);
 	if (rc == 0)
@@ -205,8 +207,11 @@ const char *conf_program_bundled(struct conf_pool *pool, const char *directory, 
 	const char *path = conf_pool_format(pool, "%s/%s", directory, name);
 	struct conf_suggest suggest = conf_suggest_begin(name);
 	char hint[CONF_SUGGEST_SIZE];
-	int fd = program_open(root, path);
+	int root_fd = root == NULL ? -1 : program_open_root(root);
+	int fd = program_open(root_fd, path);
 
+	if (root_fd >= 0)
+		close(root_fd);
 	if (fd >= 0) {
 		close(fd);
 		return path;

@@ -149,6 +149,14 @@ def children_of(pid):
     return found
 
 
+def kill(pid, number):
+    """Sends a signal to a process that may have ended by itself meanwhile."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
 class Event(dict):
     """One line of the log: its fields, and the line itself."""
 

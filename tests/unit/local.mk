@@ -32,6 +32,12 @@ SERVICE_UNIT_TESTS = \
 	tests/unit/test_peer \
 	tests/unit/test_text
 
+# of services/mail/, the parts of messenger
+MAIL_UNIT_TESTS = \
+	tests/unit/test_login \
+	tests/unit/test_name \
+	tests/unit/test_passwd
+
 # of services/clients/: the pure parts
 CLIENT_UNIT_TESTS = \
 	tests/unit/test_binary
@@ -42,6 +48,9 @@ tests_unit_test_addition_CFLAGS = $(AM_CFLAGS)
 tests_unit_test_binary_SOURCES = tests/unit/test_binary.c \
 	services/clients/binary.c services/clients/buffer.c services/clients/fault.c \
 	services/clients/sum.c
+tests_unit_test_binary_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_binary_LDADD = $(CMOCKA_LIBS)
+
 unit_log_lines = tests/unit/log_lines.c tests/unit/log_lines.h
 unit_loop_probe = tests/unit/loop_probe.c tests/unit/loop_probe.h
 tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/json_reader.c tests/unit/json_reader.h
@@ -53,7 +62,7 @@ tests_unit_test_loop_kind_SOURCES = tests/unit/test_loop_kind.c $(unit_loop_prob
 tests_unit_test_loop_random_SOURCES = tests/unit/test_loop_random.c $(unit_loop_probe)
 tests_unit_test_loop_time_SOURCES = tests/unit/test_loop_time.c $(unit_loop_probe)
 
-UNIT_TESTS = $(DAEMON_UNIT_TESTS) $(SERVICE_UNIT_TESTS) $(CLIENT_UNIT_TESTS)
+UNIT_TESTS = $(DAEMON_UNIT_TESTS) $(SERVICE_UNIT_TESTS) $(MAIL_UNIT_TESTS) $(CLIENT_UNIT_TESTS)
 if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)
 endif
@@ -65,6 +74,8 @@ $(DAEMON_UNIT_TESTS): superd/libsuperd.a
 $(DAEMON_UNIT_TESTS): LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(CMOCKA_LIBS)
 $(SERVICE_UNIT_TESTS): services/libservice_cc.a
 $(SERVICE_UNIT_TESTS): LDADD = services/libservice_cc.a $(CMOCKA_LIBS)
+$(MAIL_UNIT_TESTS): services/libmail.a services/libservice_cc.a
+$(MAIL_UNIT_TESTS): LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
 $(CLIENT_UNIT_TESTS): LDADD = $(CMOCKA_LIBS)
 
 # of services/chatroom/: linked with all of chat but its main()
