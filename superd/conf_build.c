@@ -119,7 +119,7 @@ static void build_log(
 	if ((to != NULL && to->bad) || (file != NULL && file->bad))
 		return;
 	if (log->to_set && log->to == LOG_TO_FILE && log->file == NULL)
-		conf_setting_problem(report, to, "the log's file is not set: file = \"/PATH\"");
+		conf_setting_problem(report, to, "the file is not set (write file = \"/PATH\")");
 	if ((!log->to_set || log->to != LOG_TO_FILE) && log->file != NULL &&
 		file->section->parent == layers->sections[0])
 		conf_setting_problem(report, file, "has no effect without to = file");

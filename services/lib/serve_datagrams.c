@@ -70,7 +70,7 @@ static void datagram_serve(const struct serve *serve, struct dgram_socket *from,
 
 int serve_datagrams(const struct serve *serve)
 {
-	static char data[DGRAM_SIZE];
+	char data[DGRAM_SIZE]; /* not static: that would cost stream services a page */
 	struct io_deadline deadline = io_deadline_idle(serve->idle_ms);
 	struct refusals refusals = {0};
 	struct dgram_socket from;

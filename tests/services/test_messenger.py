@@ -631,10 +631,17 @@ def test_a_client_that_counts_and_does_not_wait_for_the_end_deletes(filled, kind
     empty(filled)
 
 
-def test_a_half_close_before_everything_confirms_nothing(filled, kind):
-    client, program = filled.fetch_start(transport=kind)
-    with client:
+def test_a_half_close_before_everything_confirms_nothing(filled, stand, kind):
+    """The end of file is there before the server looks."""
+    client, server = drive.tcp_pair() if kind == "tcp" else drive.unix_pair()
+    with client, server:
+        client.sendall(b"maria1\n")
         client.shutdown(socket.SHUT_WR)
+        if kind == "tcp":
+            addresses = server.getsockname(), server.getpeername()
+            drive.until(lambda: mail.tcp_state(*addresses) == "08", "the end of file (CLOSE_WAIT)")
+        program = stand.start("messenger", "fetch", "--spool", filled.spool, stdin=server)
+        server.close()
         answer = drive.read_all(client)
     assert [letter.body for letter in mail.parse(answer)] == LETTERS
     assert program.status() == 1
