@@ -307,8 +307,7 @@ static int load_failure(const struct conf_load *load, int wait_status, struct er
 		return error_set(error, 0, "the configuration loader took longer than %d s",
 			CONF_LOADER_WALL_S);
 	if (number == SIGXCPU)
-		return error_set(error, 0, "the configuration loader ran out of CPU time (%d s)",
-			CONF_LOADER_CPU_S);
+		return error_set(error, 0, "the configuration loader ran out of CPU time");
 	if (number != 0) {
 		name = sigabbrev_np(number);
 		return error_set(error, 0, "the configuration loader was killed by SIG%s",
