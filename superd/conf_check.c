@@ -90,7 +90,9 @@ static int check_template(
 
 	if (checker->incomplete || conf_sections_find(templates, value->text) != NULL)
 		return 0;
-	for (i = 0; i < templates->count; i++)
+	/* Where nothing more is told, nothing need be compared with everything. */
+	for (i = 0; i < templates->count && checker->tree->report->problem_count < CONF_REPORT_MAX;
+		i++)
 		conf_suggest_offer(&suggest, templates->list[i]->title);
 	return error_set(
 		error, 0, "no template '%.80s'%s", value->text, conf_suggest_text(&suggest, hint));

@@ -178,6 +178,38 @@ def test_enough_files():
     assert len(BAD) >= 100
 
 
+# --- the manual page ----------------------------------------------------------------------
+
+
+def test_manual_page_matches_the_table(build, source):
+    result = subprocess.run(
+        [
+            source / "tests/lint/man-schema",
+            build / "tests/conf/confcheck",
+            source / "man/superd.conf.5",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=DEADLINE,
+    )
+    assert result.stdout == ""
+    assert result.returncode == 0
+
+
+def test_manual_page_examples(place, source):
+    """Nothing is wrong with them but that their programs and users are not here."""
+    page = (source / "man/superd.conf.5").read_text()
+    examples = page[page.index(".Sh EXAMPLES") : page.index(".Sh DIAGNOSTICS")]
+    blocks = re.findall(r"^\.Bd.*?\n(.*?)^\.Ed", examples, re.M | re.S)
+    assert len(blocks) >= 4
+    (place / "a.conf").write_text("\n".join(blocks).replace(r"\e", "\\"))
+    result = confcheck(place, "check", "a.conf", place / "services")
+    problems = [line for line in result.stderr.splitlines() if not line.startswith("warning: ")]
+    for line in problems:
+        assert re.search(r": exec: no program '|: no such (user|group) '|not started as root", line)
+    assert confcheck(place, "check", "a.conf").returncode == 1
+
+
 # --- files that are none ------------------------------------------------------------------
 
 SERVICE = "service a { listen = 7000  exec = /bin/cat }\n"
@@ -558,9 +590,18 @@ def test_long_list_and_env(place):
         + "\n} }\n"
     )
     assert confcheck(place, "load", "a.conf").stdout.startswith("1 services")
+    assert f"exec = {{ /bin/cat, {words} }}" in confcheck(place, "print", "a.conf").stdout
     with open(place / "a.conf", "a", encoding="ascii") as file:
         file.write("service b { listen = udp:1  exec = /bin/cat  env { " + "x = 1 " * 2 + "} }\n")
     assert "x is set twice" in problem(place, "a.conf")
+
+
+def test_many_unknown_templates(place):
+    """Suggestions compare with every template; only so many are made."""
+    lines = [f"template t{i} {{ }}" for i in range(5000)]
+    lines += [f"service s{i} {{ listen = {i + 1}  use = x{i}  exec = /bin/cat }}" for i in range(5000)]
+    (place / "a.conf").write_text("\n".join(lines))
+    assert "4900 more problems are not shown" in problem(place, "a.conf")
 
 
 def test_too_large_for_the_arena(place):
