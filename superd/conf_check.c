@@ -244,7 +244,10 @@ static void builtin_setting(
 struct conf_section *conf_check_builtin(
 	struct conf_tree *tree, struct conf_ident *ident, enum conf_block_kind kind)
 {
-	struct conf_checker checker = {.tree = tree, .ident = ident};
+	struct conf_report silent = {.pool = tree->pool};
+	struct conf_tree unseen = {.pool = tree->pool, .report = &silent};
+	/* A default that this system cannot fulfil is a problem where it is needed. */
+	struct conf_checker checker = {.tree = &unseen, .ident = ident};
 	const struct conf_option *option;
 	struct conf_section *section;
 	enum conf_block_kind inner;

@@ -480,6 +480,25 @@ def test_print_to_full_disk(place):
     assert result.stderr == "cannot print the configuration: No space left on device\n"
 
 
+def test_print_to_reader_that_leaves(place):
+    (place / "a.conf").write_text(
+        "".join(
+            f"service a{i} {{ listen = {7000 + i}  exec = /bin/cat }}\n" for i in range(1000)
+        )
+    )
+    process = subprocess.Popen(
+        [place / "confcheck", "print", "a.conf"],
+        cwd=place,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline().startswith("service-directory")
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(DEADLINE) == 0
+
+
 def test_message_is_one_line(place):
     (place / "a\nb.conf").write_text('service a { listen = 7000  exec = "/x\\ny\\e[1m" }\n')
     said = problem(place, "a\nb.conf")
@@ -599,7 +618,9 @@ def test_long_list_and_env(place):
 def test_many_unknown_templates(place):
     """Suggestions compare with every template; only so many are made."""
     lines = [f"template t{i} {{ }}" for i in range(5000)]
-    lines += [f"service s{i} {{ listen = {i + 1}  use = x{i}  exec = /bin/cat }}" for i in range(5000)]
+    lines += [
+        f"service s{i} {{ listen = {i + 1}  use = x{i}  exec = /bin/cat }}" for i in range(5000)
+    ]
     (place / "a.conf").write_text("\n".join(lines))
     assert "4900 more problems are not shown" in problem(place, "a.conf")
 
