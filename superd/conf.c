@@ -376,7 +376,8 @@ int conf_load_end(
 	int rc = -1;
 
 	*conf = NULL;
-	if (!WIFEXITED(wait_status) || WEXITSTATUS(wait_status) != 0 || load->problem_count > 0) {
+	if (load->killed || !WIFEXITED(wait_status) || WEXITSTATUS(wait_status) != 0 ||
+		load->problem_count > 0) {
 		load_failure(load, wait_status, error);
 	} else if (load->kind == LOAD_WITHOUT) {
 		rc = 0;
