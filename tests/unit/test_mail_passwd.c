@@ -73,7 +73,7 @@ static void a_stranger_costs_what_a_user_costs(void **state)
 
 	(void)state;
 	for (int i = 0; i < 1000; i++) {
-		char login[LOGIN_SIZE], hash[PASSWD_HASH_SIZE], again[PASSWD_HASH_SIZE];
+		char login[16], hash[PASSWD_HASH_SIZE], again[PASSWD_HASH_SIZE];
 
 		snprintf(login, sizeof(login), "x%05d", i);
 		assert_false(passwd_find(text, login, hash));
