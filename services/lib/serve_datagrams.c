@@ -42,7 +42,7 @@ static void refusal_note(
 	text_begin(&text, count, sizeof(count));
 	text_add_unsigned(&text, refusals->count);
 	note("datagrams not answered: ", count, ", the last from ", source, ": ",
-		dgram_verdict_name(verdict), NULL);
+		dgram_verdict_name(verdict), NOTE_END);
 	refusals->count = 0;
 }
 
