@@ -18,6 +18,9 @@ superd_libsuperd_a_SOURCES = \
 
 # what a service is configured as, and may do
 superd_libsuperd_a_SOURCES += \
+	superd/acl.c superd/acl.h \
+	superd/acl_table.c superd/acl_table.h \
+	superd/acl_text.c superd/acl_text.h \
 	superd/childenv.c superd/childenv.h \
 	superd/conf.h \
 	superd/creds.c superd/creds.h \

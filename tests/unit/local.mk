@@ -3,6 +3,8 @@
 
 # of superd/: linked with everything but main.c
 DAEMON_UNIT_TESTS = \
+	tests/unit/test_acl \
+	tests/unit/test_acl_text \
 	tests/unit/test_addr \
 	tests/unit/test_childenv \
 	tests/unit/test_children \
