@@ -25,6 +25,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/conf.h \
 	superd/creds.c superd/creds.h \
 	superd/limit.c superd/limit.h \
+	superd/limit_table.c superd/limit_table.h \
 	superd/pidfile.c superd/pidfile.h \
 	superd/process.c superd/process.h
 

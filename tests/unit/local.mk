@@ -12,6 +12,7 @@ DAEMON_UNIT_TESTS = \
 	tests/unit/test_descriptor \
 	tests/unit/test_descriptor_raise \
 	tests/unit/test_limit \
+	tests/unit/test_limit_table \
 	tests/unit/test_log \
 	tests/unit/test_log_file \
 	tests/unit/test_log_sink \
