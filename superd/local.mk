@@ -24,6 +24,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/childenv.c superd/childenv.h \
 	superd/conf.h \
 	superd/creds.c superd/creds.h \
+	superd/hours.c superd/hours.h \
 	superd/limit.c superd/limit.h \
 	superd/limit_table.c superd/limit_table.h \
 	superd/pidfile.c superd/pidfile.h \
