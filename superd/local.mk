@@ -22,13 +22,41 @@ superd_libsuperd_a_SOURCES += \
 	superd/acl_table.c superd/acl_table.h \
 	superd/acl_text.c superd/acl_text.h \
 	superd/childenv.c superd/childenv.h \
-	superd/conf.h \
 	superd/creds.c superd/creds.h \
 	superd/hours.c superd/hours.h \
 	superd/limit.c superd/limit.h \
 	superd/limit_table.c superd/limit_table.h \
 	superd/pidfile.c superd/pidfile.h \
 	superd/process.c superd/process.h
+
+# superd.conf: everything that knows libconfuse or the language
+superd_libsuperd_a_SOURCES += \
+	superd/conf.c superd/conf.h \
+	superd/conf_arena.c superd/conf_arena.h \
+	superd/conf_build.c superd/conf_build.h \
+	superd/conf_check.c superd/conf_check.h \
+	superd/conf_claim.c superd/conf_claim.h \
+	superd/conf_dump.c superd/conf_dump.h \
+	superd/conf_endpoint.c superd/conf_endpoint.h \
+	superd/conf_file.c superd/conf_file.h \
+	superd/conf_ident.c superd/conf_ident.h \
+	superd/conf_loader.c superd/conf_loader.h \
+	superd/conf_map.c superd/conf_map.h \
+	superd/conf_merge.c superd/conf_merge.h \
+	superd/conf_outline.c superd/conf_outline.h \
+	superd/conf_parse.c superd/conf_parse.h \
+	superd/conf_pool.c superd/conf_pool.h \
+	superd/conf_program.c superd/conf_program.h \
+	superd/conf_report.c superd/conf_report.h \
+	superd/conf_scan.c superd/conf_scan.h \
+	superd/conf_schema.c superd/conf_schema.h \
+	superd/conf_source.c superd/conf_source.h \
+	superd/conf_string.c superd/conf_string.h \
+	superd/conf_suggest.c superd/conf_suggest.h \
+	superd/conf_tree.c superd/conf_tree.h \
+	superd/conf_value.c superd/conf_value.h \
+	superd/conf_walk.c superd/conf_walk.h \
+	superd/conf_build_creds.c superd/conf_build_exec.c superd/conf_build_listen.c
 
 # the parts that service joins
 superd_libsuperd_a_SOURCES += \

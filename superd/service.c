@@ -298,7 +298,8 @@ void service_note_success(struct service *service)
 
 void service_note_failure(struct service *service)
 {
-	if (service->stopped || ++service->failures < THROTTLE_AFTER)
+	/* starts that were under way when the pause began do not lengthen it */
+	if (service->stopped || service->throttle.slot != 0 || ++service->failures < THROTTLE_AFTER)
 		return;
 	service->throttle_ns =
 		service->throttle_ns == 0 ? THROTTLE_FIRST_NS : service->throttle_ns * 2;

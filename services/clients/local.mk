@@ -14,3 +14,15 @@ services_clients_tcpcli_SOURCES = \
 	services/clients/sum.c services/clients/sum.h \
 	services/clients/tcpcli.c
 services_clients_tcpcli_LDADD = -lpthread
+
+# climess
+bin_PROGRAMS += services/clients/climess
+services_clients_climess_SOURCES = \
+	services/clients/climess.c \
+	services/clients/collect.c services/clients/collect.h \
+	services/clients/connect.c services/clients/connect.h \
+	services/clients/fault.c services/clients/fault.h \
+	services/clients/post.c services/clients/post.h \
+	services/clients/wire.c services/clients/wire.h
+services_clients_climess_CFLAGS = $(AM_CFLAGS)
+services_clients_climess_LDADD = services/libservice_cc.a

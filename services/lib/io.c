@@ -27,6 +27,14 @@ struct io_deadline io_deadline_total(int timeout_ms)
 	return (struct io_deadline){.timeout_ms = timeout_ms, .total = true};
 }
 
+struct io_deadline io_deadline_within(int idle_ms, int total_ms)
+{
+	if (idle_ms == IO_FOREVER)
+		return io_deadline_total(total_ms);
+	return (struct io_deadline){
+		.timeout_ms = idle_ms, .limit_ms = total_ms == IO_FOREVER ? 0 : total_ms};
+}
+
 void io_ignore_sigpipe(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -43,17 +51,24 @@ static int64_t now_ns(void)
 /* Milliseconds that may still be waited, rounded up so that no wait ends too early. */
 static int deadline_left_ms(struct io_deadline *deadline)
 {
+	int most_ms = deadline->total ? deadline->timeout_ms : deadline->limit_ms;
 	int64_t now, left_ms;
 
-	if (!deadline->total || deadline->timeout_ms <= 0)
+	if (most_ms <= 0 || deadline->timeout_ms == 0)
 		return deadline->timeout_ms;
 	now = now_ns();
 	if (deadline->due_ns == 0)
-		deadline->due_ns = now + deadline->timeout_ms * NS_PER_MS;
+		deadline->due_ns = now + most_ms * NS_PER_MS;
 	left_ms = (deadline->due_ns - now + NS_PER_MS - 1) / NS_PER_MS;
 	if (left_ms < 0)
 		return 0;
-	return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+	return left_ms < deadline->timeout_ms ? (int)left_ms : deadline->timeout_ms;
+}
+
+/* Whether the time for all calls together is up, so that progress no longer counts. */
+static bool deadline_passed(const struct io_deadline *deadline)
+{
+	return deadline->due_ns != 0 && now_ns() >= deadline->due_ns;
 }
 
 /* Bytes that the peer of a socket has not acknowledged yet; 0 for everything else. */
@@ -92,7 +107,7 @@ int io_wait_any(struct pollfd *watches, nfds_t count, struct io_deadline *deadli
 		if (ready < 0)
 			continue;
 		left = watch_queue ? watches_queued(watches, count) : queued;
-		if (left >= queued) {
+		if (left >= queued || deadline_passed(deadline)) {
 			errno = ETIMEDOUT;
 			return -1;
 		}

@@ -19,13 +19,14 @@
 
 /*
  * How long a call may wait.  One kind starts anew with every wait for the next byte (idle); the
- * other begins with the first wait and holds for all calls that share it (total).  Neither asks
- * for the time before there is something to wait for.
+ * other begins with the first wait and holds for all calls that share it (total); the third is both
+ * at once.  None asks for the time before there is something to wait for.
  */
 struct io_deadline {
 	int timeout_ms; /* IO_FOREVER; 0: take what is there and never wait */
 	bool total;
-	int64_t due_ns; /* total: monotonic time; 0 until the first wait */
+	int limit_ms;   /* idle: 0, or the longest time for all calls that share it */
+	int64_t due_ns; /* total, limit_ms: monotonic time; 0 until the first wait */
 };
 
 /* A deadline that begins anew whenever a byte has moved. */
@@ -33,6 +34,12 @@ struct io_deadline io_deadline_idle(int timeout_ms);
 
 /* A deadline for everything it is used for, from the first wait on. */
 struct io_deadline io_deadline_total(int timeout_ms);
+
+/*
+ * A deadline that begins anew whenever a byte has moved, and also ends total_ms after the first
+ * wait.  Either may be IO_FOREVER.
+ */
+struct io_deadline io_deadline_within(int idle_ms, int total_ms);
 
 /* From now on a write to a closed connection fails with EPIPE instead of killing the process. */
 void io_ignore_sigpipe(void);

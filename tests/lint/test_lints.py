@@ -187,6 +187,7 @@ def test_sizes(tree, text, message):
 
 
 def test_sizes_at_the_limit(tree):
+    tree.add("superd/addr.c", 'static const char text[] =\n\t"' + "long " * 20 + '";\n')
     tree.add("superd/addr.c", "int f(void)\n{\n" + "\tf();\n" * 58 + "}\n")
     assert tree.lint("sizes") == (0, "")
 

@@ -6,6 +6,7 @@ one is still running or its exit status was never looked at.
 
 import os
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -13,7 +14,7 @@ import tempfile
 import threading
 import time
 
-DEADLINE = 30  # seconds; only against hanging, never a measure
+DEADLINE = 20  # seconds; only against hanging, never a measure
 
 
 def tcp_listener(family=socket.AF_INET):
@@ -44,6 +45,13 @@ def udp_socket(address="127.0.0.1", port=0):
     sock = socket.socket(family, socket.SOCK_DGRAM)
     sock.bind((address, port))
     sock.settimeout(DEADLINE)
+    return sock
+
+
+def udp_server(address="127.0.0.1"):
+    """The same for a program: blocking, as superd hands it over."""
+    sock = udp_socket(address)
+    sock.settimeout(None)
     return sock
 
 
@@ -89,6 +97,12 @@ class Program:
         """The exit status, waited for; negative for a signal."""
         self.looked_at = True
         return self.process.wait(DEADLINE)
+
+    def stop(self):
+        """Ends a program that would wait for its idle time."""
+        assert self.running()
+        self.process.terminate()
+        assert self.status() == -signal.SIGTERM
 
     def running(self):
         return self.process.poll() is None
@@ -145,14 +159,19 @@ class Stand:
             high = [os.dup2(fd, 100 + index) for index, fd in enumerate(fds)]
             for index, fd in enumerate(high):
                 os.dup2(fd, 3 + index)
+            for name in os.listdir("/proc/self/fd"):
+                if int(name) >= 3 + len(fds):
+                    try:
+                        os.set_inheritable(int(name), False)
+                    except OSError:
+                        pass  # the one that listed them
             if setup:
                 setup()
 
         if fds:
             variables["LISTEN_FDS"] = str(len(fds))
             # exec keeps the pid, which the program wants to see in its environment.
-            command = ["/bin/sh", "-c", 'exec 100>&- 101>&- 102>&-; LISTEN_PID=$$ exec "$0" "$@"']\
-                + command
+            command = ["/bin/sh", "-c", 'LISTEN_PID=$$ exec "$0" "$@"'] + command
         process = subprocess.Popen(
             command, stdin=stdin, stdout=stdin if stdout is None else stdout, stderr=stderr,
             env=variables, close_fds=not fds, preexec_fn=prepare if fds or setup else None)

@@ -8,7 +8,7 @@ import pytest
 import drive
 
 
-@pytest.mark.parametrize("data", [b"", b"x", b"\0" * 3_000_000])
+@pytest.mark.parametrize("data", [b"", b"x", b"\0" * 3_000_000], ids=len)
 def test_everything_is_swallowed(stand, transport, data):
     answer, program = stand.exchange(transport, "discard", data)
     assert answer == b""
@@ -108,7 +108,7 @@ def test_a_bad_number_is_refused(stand, bytes_):
 
 
 def test_datagrams_are_counted_alike(stand):
-    server, client = drive.udp_socket(), drive.udp_socket()
+    server, client = drive.udp_server(), drive.udp_socket()
     with server, client:
         client.sendto(b"x" * 30, server.getsockname())
         client.sendto(b"", server.getsockname())

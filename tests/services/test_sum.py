@@ -40,7 +40,7 @@ def binary(order, *numbers):
     (b"1 " + b"0" * 1022 + b"1", b"input error\n"),
     (b"x" * 1_000_000 + b"\n1 1\n", b"input error\n2\n"),
     (b"x" * 1_000_000, b"input error\n"),
-])
+], ids=lambda value: repr(value[:20]))
 def test_lines_are_answered(stand, transport, request_, answer):
     got, program = stand.exchange(transport, "sum", request_)
     assert got == answer
@@ -109,7 +109,7 @@ def test_binary_requests_may_come_in_single_bytes(stand, order):
 @pytest.mark.parametrize("arguments, one, answer", [
     ((), b"1 2\n", b"3\n"),
     (("-b", "xdr"), binary("xdr", 1, 2), binary("xdr", 3)),
-])
+], ids=["text", "xdr"])
 def test_what_came_together_leaves_together(stand, arguments, one, answer):
     # Packets show what was one write.
     client, server = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

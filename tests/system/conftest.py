@@ -63,6 +63,14 @@ def services(build):
     return build / "services"
 
 
+@pytest.fixture(autouse=True)
+def open_folder(tmp_path):
+    """Programs run as nobody where superd is root: the test's folder is open to them."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == os.getuid() and not folder.stat().st_mode & 0o001:
+            folder.chmod(0o755)
+
+
 @pytest.fixture
 def program(tmp_path):
     """Writes an executable script: program("name", "#!/bin/sh\\n...") and returns its path."""
@@ -73,15 +81,4 @@ def program(tmp_path):
         path.chmod(0o755)
         return path
 
-    os.chmod(tmp_path, 0o755)
-    for parent in tmp_path.parents:
-        if not parent.stat().st_mode & 0o001 and parent.owner() == "root" and os.getuid() == 0:
-            os.chmod(parent, 0o755)
     return write
-
-
-def run(*command, **more):
-    """A finished command with its output as text."""
-    return subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, check=False, **more
-    )

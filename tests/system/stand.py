@@ -149,6 +149,14 @@ def children_of(pid):
     return found
 
 
+def kill(pid, number):
+    """Sends a signal to a process that may have ended by itself meanwhile."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
 class Event(dict):
     """One line of the log: its fields, and the line itself."""
 
@@ -252,7 +260,7 @@ class Superd:
             lambda: self.descriptors() <= self.baseline,
         )
 
-    def signal(self, number):
+    def send_signal(self, number):
         self.process.send_signal(number)
 
     def stop(self, number=signal.SIGTERM, status=0):
@@ -262,7 +270,7 @@ class Superd:
         zombies = [pid for pid, state in self.children().items() if state == "Z"]
         for pid in zombies:
             poll(f"zombie {pid} reaped", lambda pid=pid: stat_of(pid) is None)
-        self.signal(number)
+        self.send_signal(number)
         try:
             assert self.process.wait(DEADLINE) == status, self.log_text()
         finally:

@@ -31,11 +31,11 @@ def test_two_thousand_end_in_the_same_instant(superd, services, kinds):
     for client in clients:
         assert client.recv(1) == b"x"
     assert len(daemon.children()) == 2000
-    daemon.signal(signal.SIGSTOP)  # so that all of them have ended before superd looks
+    daemon.send_signal(signal.SIGSTOP)  # so that all of them have ended before superd looks
     for client in clients:
         client.close()
     stand.poll("2,000 zombies", lambda: list(daemon.children().values()).count("Z") == 2000)
-    daemon.signal(signal.SIGCONT)
+    daemon.send_signal(signal.SIGCONT)
     stand.poll("none left", lambda: not daemon.children())
     stand.poll("2,000 exits logged", lambda: len(daemon.events("exit")) == 2000)
     daemon.wait_idle()

@@ -70,12 +70,12 @@ def test_backlog_overflow_and_reset_before_accept(superd, services, kinds):
     daemon = superd(
         LOG + f"service-directory = {services}\nservice echo {{ listen = {port} exec = echo }}", *kinds
     )
-    daemon.signal(signal.SIGSTOP)
+    daemon.send_signal(signal.SIGSTOP)
     for _ in range(300):
         client = stand.connect(port)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         client.close()  # a reset, before superd accepts
-    daemon.signal(signal.SIGCONT)
+    daemon.send_signal(signal.SIGCONT)
     assert stand.ask(port, b"x") == b"x"
     daemon.wait_idle()
 

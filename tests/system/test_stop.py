@@ -78,7 +78,7 @@ def test_signals_of_later_issues_are_ignored(superd, services):
     port = stand.free_port()
     daemon = superd(f"service-directory = {services}\nservice d {{ listen = {port} exec = daytime }}")
     for name in ("HUP", "USR1", "USR2"):
-        daemon.signal(getattr(signal, f"SIG{name}"))
+        daemon.send_signal(getattr(signal, f"SIG{name}"))
         daemon.wait_event("ignored", signal=name)
     assert len(stand.ask(port)) == 26
 

@@ -36,6 +36,12 @@ SERVICE_UNIT_TESTS = \
 	tests/unit/test_peer \
 	tests/unit/test_text
 
+# of services/mail/, the parts of messenger
+MAIL_UNIT_TESTS = \
+	tests/unit/test_login \
+	tests/unit/test_name \
+	tests/unit/test_passwd
+
 # of services/clients/: the pure parts
 CLIENT_UNIT_TESTS = \
 	tests/unit/test_binary
@@ -46,6 +52,9 @@ tests_unit_test_addition_CFLAGS = $(AM_CFLAGS)
 tests_unit_test_binary_SOURCES = tests/unit/test_binary.c \
 	services/clients/binary.c services/clients/buffer.c services/clients/fault.c \
 	services/clients/sum.c
+tests_unit_test_binary_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_binary_LDADD = $(CMOCKA_LIBS)
+
 unit_log_lines = tests/unit/log_lines.c tests/unit/log_lines.h
 unit_loop_probe = tests/unit/loop_probe.c tests/unit/loop_probe.h
 tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/json_reader.c tests/unit/json_reader.h
@@ -57,7 +66,7 @@ tests_unit_test_loop_kind_SOURCES = tests/unit/test_loop_kind.c $(unit_loop_prob
 tests_unit_test_loop_random_SOURCES = tests/unit/test_loop_random.c $(unit_loop_probe)
 tests_unit_test_loop_time_SOURCES = tests/unit/test_loop_time.c $(unit_loop_probe)
 
-UNIT_TESTS = $(DAEMON_UNIT_TESTS) $(SERVICE_UNIT_TESTS) $(CLIENT_UNIT_TESTS)
+UNIT_TESTS = $(DAEMON_UNIT_TESTS) $(SERVICE_UNIT_TESTS) $(MAIL_UNIT_TESTS) $(CLIENT_UNIT_TESTS)
 if HAVE_CMOCKA
 check_PROGRAMS += $(UNIT_TESTS)
 endif
@@ -69,4 +78,39 @@ $(DAEMON_UNIT_TESTS): superd/libsuperd.a
 $(DAEMON_UNIT_TESTS): LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(CMOCKA_LIBS)
 $(SERVICE_UNIT_TESTS): services/libservice_cc.a
 $(SERVICE_UNIT_TESTS): LDADD = services/libservice_cc.a $(CMOCKA_LIBS)
+$(MAIL_UNIT_TESTS): services/libmail.a services/libservice_cc.a
+$(MAIL_UNIT_TESTS): LDADD = $(MAIL_LIBS) $(CMOCKA_LIBS)
 $(CLIENT_UNIT_TESTS): LDADD = $(CMOCKA_LIBS)
+
+# of services/chatroom/: linked with all of chat but its main()
+CHAT_UNIT_TESTS = \
+	tests/unit/test_chat_command \
+	tests/unit/test_chat_input \
+	tests/unit/test_chat_name \
+	tests/unit/test_chat_printable \
+	tests/unit/test_chat_queue \
+	tests/unit/test_chat_rate \
+	tests/unit/test_chat_talk
+UNIT_TESTS += $(CHAT_UNIT_TESTS)
+$(CHAT_UNIT_TESTS): services/libchat_cc.a services/libservice_cc.a
+$(CHAT_UNIT_TESTS): LDADD = services/libchat_cc.a services/libservice_cc.a $(CMOCKA_LIBS)
+# addr and the configuration loader
+check_PROGRAMS += tests/unit/test_addr
+tests_unit_test_addr_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_addr_LDADD = superd/libsuperd.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_conf_scan
+tests_unit_test_conf_scan_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_conf_scan_LDADD = superd/libsuperd.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_conf_value
+tests_unit_test_conf_value_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_conf_value_LDADD = superd/libsuperd.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_conf_endpoint
+tests_unit_test_conf_endpoint_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_conf_endpoint_LDADD = superd/libsuperd.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_conf_memory
+tests_unit_test_conf_memory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_conf_memory_LDADD = superd/libsuperd.a $(CMOCKA_LIBS)

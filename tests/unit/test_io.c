@@ -46,7 +46,7 @@ static void bulk_goes_through_whole(void **state)
 	(void)state;
 	for (enum channel channel = 0; channel < CHANNEL_COUNT; channel++) {
 		struct io_deadline deadline = io_deadline_total(30000);
-		unsigned char *data = malloc(BULK), *copy = malloc(BULK);
+		unsigned char *data = malloc(BULK), *copy = malloc(BULK + 1000);
 		int ends[2], status;
 		pid_t writer;
 

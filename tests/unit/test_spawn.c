@@ -173,8 +173,12 @@ static void test_vm(void **state)
 	assert_int_equal(spawn_new(SPAWN_VM, &open_files, &spawn, &note, NULL), 0);
 	kind = spawn_kind(spawn);
 	spawn_free(spawn);
-	if (kind != SPAWN_VM) {
-		print_message("not here: %s\n", note);
+	if (getenv("SUPERD_VALGRIND") != NULL)
+		note = "valgrind cannot follow clone(2) with shared memory";
+	else if (kind == SPAWN_VM)
+		note = NULL;
+	if (note != NULL) {
+		print_message("skip: %s\n", note);
 		skip();
 	}
 	check_program_talks(SPAWN_VM);

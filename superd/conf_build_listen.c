@@ -1,0 +1,242 @@
+/*
+ * conf_build_listen: the sockets of a service, and whether its other options fit them.
+ */
+#include "config.h"
+#include "superd/conf_build.h"
+#include "superd/conf_claim.h"
+#include "superd/conf_endpoint.h"
+
+#include <string.h>
+
+/* An endpoint and where it was written. */
+struct listen_endpoint {
+	const struct conf_endpoint *endpoint;
+	const struct conf_file *file;
+	unsigned line;
+};
+
+/* --- the sockets --------------------------------------------------------------------------- */
+
+/* Sockets of one endpoint at sockets; a conflict is told once for an endpoint. */
+static void listen_add(struct conf_making *making, const struct listen_endpoint *from, bool wait,
+	struct conf_socket *sockets)
+{
+	struct conf_builder *builder = making->builder;
+	size_t i, count = conf_endpoint_socket_count(from->endpoint);
+	struct conf_endpoint_socket one;
+	char text[CONF_SOCKET_TEXT_SIZE];
+	bool told = false;
+
+	for (i = 0; i < count; i++) {
+		struct conf_socket *socket = &sockets[i];
+
+		conf_endpoint_get(from->endpoint, i, &one);
+		socket->addr = one.addr;
+		socket->family_half = one.family_half;
+		socket->type = from->endpoint->type;
+		socket->wait = wait || socket->type == SOCK_DGRAM;
+		socket->text = conf_arena_string(
+			builder->arena, conf_socket_format(socket->type, &socket->addr, text));
+		socket->where = conf_build_position(builder, from->file, from->line);
+		if (!told && making->service->enabled)
+			told = conf_claim(making, socket, from->file);
+	}
+}
+
+static void listen_add_all(
+	struct conf_making *making, const struct listen_endpoint *list, size_t count, bool wait)
+{
+	struct conf_service *service = making->service;
+	struct conf_socket *sockets;
+	size_t i, total = 0;
+
+	for (i = 0; i < count; i++)
+		total += conf_endpoint_socket_count(list[i].endpoint);
+	sockets = conf_arena_alloc(making->builder->arena, total * sizeof(*sockets));
+	service->sockets = sockets;
+	service->socket_count = total;
+	for (i = 0; i < count; i++) {
+		listen_add(making, &list[i], wait, sockets);
+		sockets += conf_endpoint_socket_count(list[i].endpoint);
+	}
+}
+
+/* Without `listen`: the service's name. */
+static void listen_default(struct conf_making *making, bool wait)
+{
+	const struct conf_section *section = making->section;
+	struct listen_endpoint from = {.file = section->file, .line = section->line};
+	struct conf_endpoint *endpoint =
+		conf_pool_alloc(making->builder->tree->pool, sizeof(*endpoint));
+
+	if (conf_endpoint_from_name(section->title, endpoint) != 0) {
+		conf_making_problem(making, NULL, section->file, section->line,
+			"listen is not set, and '%s' is not in /etc/services for tcp (write listen = PORT)",
+			section->title);
+		return;
+	}
+	from.endpoint = endpoint;
+	listen_add_all(making, &from, 1, wait);
+}
+
+static void listen_set(struct conf_making *making, const struct conf_setting *listen, bool wait)
+{
+	struct listen_endpoint *list;
+	size_t i, count = 0;
+
+	list = conf_pool_alloc(making->builder->tree->pool, (listen->count + 1) * sizeof(*list));
+	for (i = 0; i < listen->count; i++) {
+		const struct conf_value *value = &listen->values[i];
+
+		list[count++] = (struct listen_endpoint){
+			.endpoint = value->endpoint, .file = value->file, .line = value->line};
+	}
+	listen_add_all(making, list, count, wait);
+}
+
+/* --- do the options fit them --------------------------------------------------------------- */
+
+static bool listen_applies(const struct conf_socket *socket, enum conf_applies applies)
+{
+	bool ip = addr_family(&socket->addr) != AF_UNIX;
+
+	switch (applies) {
+	case APPLIES_STREAM:
+		return socket->type != SOCK_DGRAM;
+	case APPLIES_IP:
+		return ip;
+	case APPLIES_ACCEPTED:
+		return !socket->wait;
+	case APPLIES_ACCEPTED_TCP:
+		return !socket->wait && ip;
+	case APPLIES_UNIX_PATH:
+		return !ip && socket->addr.u.un.sun_path[0] != '\0';
+	default:
+		return true;
+	}
+}
+
+static const char *listen_applies_text(enum conf_applies applies)
+{
+	switch (applies) {
+	case APPLIES_STREAM:
+		return "a stream";
+	case APPLIES_IP:
+		return "tcp or udp";
+	case APPLIES_ACCEPTED:
+		return "a stream that superd accepts on (wait = no)";
+	case APPLIES_ACCEPTED_TCP:
+		return "tcp that superd accepts on (wait = no)";
+	case APPLIES_UNIX_PATH:
+		return "a unix socket in the file system";
+	default:
+		return "";
+	}
+}
+
+bool conf_service_applies(const struct conf_service *service, enum conf_applies applies)
+{
+	size_t i;
+
+	for (i = 0; i < service->socket_count; i++) {
+		if (listen_applies(&service->sockets[i], applies))
+			return true;
+	}
+	return service->socket_count == 0;
+}
+
+/* The first socket a program gets itself, or NULL. */
+static const struct conf_socket *listen_first_wait(const struct conf_service *service)
+{
+	size_t i;
+
+	for (i = 0; i < service->socket_count; i++) {
+		if (service->sockets[i].wait)
+			return &service->sockets[i];
+	}
+	return NULL;
+}
+
+bool conf_service_has_wait(const struct conf_service *service)
+{
+	return listen_first_wait(service) != NULL;
+}
+
+/* An option that needs a peer beside a socket that has none. */
+static void listen_check_peer(struct conf_making *making, const struct conf_setting *setting)
+{
+	const struct conf_socket *socket = listen_first_wait(making->service);
+	const struct conf_value *value = &setting->values[0];
+
+	if (socket == NULL || *value->text == '\0')
+		return;
+	if (conf_making_is_own(making, setting))
+		conf_making_problem(making, setting->name, value->file, value->line,
+			"superd sees no client on %s (%s:%u), whose socket the program gets itself; "
+			"split the service in two",
+			socket->text, socket->where.file, socket->where.line);
+	else
+		conf_section_message(making->builder->tree->report, CONF_WARNING, making->section,
+			setting->name, making->section->file, making->section->line,
+			"inherited from %s:%u, has no effect on %s (%s:%u), whose socket the program "
+			"gets itself",
+			value->file->name, value->line, socket->text, socket->where.file,
+			socket->where.line);
+}
+
+static void listen_check_option(struct conf_making *making, const struct conf_option *option)
+{
+	const struct conf_setting *setting = conf_merge_find(making->layers, option);
+
+	if (setting == NULL || setting->bad || setting->file == NULL)
+		return;
+	if (option->flags & OPTION_PEER)
+		listen_check_peer(making, setting);
+	else if (conf_making_is_own(making, setting) &&
+		 !conf_service_applies(making->service, option->applies))
+		conf_making_problem(making, option->name, setting->file, setting->values[0].line,
+			"has no effect: no endpoint of this service is %s",
+			listen_applies_text(option->applies));
+}
+
+/* wait = no cannot be had for datagrams; inherited it is meant for the streams. */
+static void listen_check_wait(struct conf_making *making, const struct conf_setting *wait)
+{
+	const struct conf_service *service = making->service;
+	size_t i;
+
+	if (wait == NULL || wait->bad || wait->values[0].number != 0 ||
+		!conf_making_is_own(making, wait))
+		return;
+	for (i = 0; i < service->socket_count; i++) {
+		if (service->sockets[i].type != SOCK_DGRAM)
+			continue;
+		conf_making_problem(making, "wait", wait->file, wait->values[0].line,
+			"the program always gets the socket of datagrams itself: %s (%s:%u)",
+			service->sockets[i].text, service->sockets[i].where.file,
+			service->sockets[i].where.line);
+		return;
+	}
+}
+
+void conf_build_listen(struct conf_making *making)
+{
+	const struct conf_setting *listen =
+		conf_merge_find_name(making->layers, BLOCK_SERVICE, "listen");
+	const struct conf_setting *wait =
+		conf_merge_find_name(making->layers, BLOCK_SERVICE, "wait");
+	bool waits = wait != NULL && !wait->bad && wait->values[0].number != 0;
+	const struct conf_option *option;
+
+	if (listen == NULL)
+		listen_default(making, waits);
+	else if (!listen->bad)
+		listen_set(making, listen, waits);
+	if (making->service->socket_count == 0)
+		return;
+	listen_check_wait(making, wait);
+	for (option = conf_schema_options(); option->name != NULL; option++) {
+		if (option->applies != APPLIES_ALWAYS)
+			listen_check_option(making, option);
+	}
+}
