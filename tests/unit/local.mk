@@ -38,9 +38,9 @@ SERVICE_UNIT_TESTS = \
 
 # of services/mail/, the parts of messenger
 MAIL_UNIT_TESTS = \
-	tests/unit/test_login \
-	tests/unit/test_name \
-	tests/unit/test_passwd
+	tests/unit/test_mail_login \
+	tests/unit/test_mail_name \
+	tests/unit/test_mail_passwd
 
 # of services/clients/: the pure parts
 CLIENT_UNIT_TESTS = \
@@ -114,3 +114,11 @@ tests_unit_test_conf_endpoint_LDADD = superd/libsuperd.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_conf_memory
 tests_unit_test_conf_memory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_conf_memory_LDADD = superd/libsuperd.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_conf_file
+tests_unit_test_conf_file_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_conf_file_LDADD = superd/libsuperd.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_conf_load
+tests_unit_test_conf_load_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_conf_load_LDADD = superd/libsuperd.a $(CMOCKA_LIBS) $(CONFUSE_LIBS)
