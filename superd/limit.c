@@ -1,33 +1,156 @@
 /*
- * limit: a hash of sources with something running.
+ * limit: the verdict about a source, and what a connection costs it.
+ *
+ * A bucket is one number, the time at which it is full again: each token taken puts that off by
+ * the interval between two, and one may be taken while it lies at most burst - 1 intervals ahead.
+ * Integers only.  The interval is cut to whole nanoseconds: a rate of N/s is off by less than
+ * N in 10^9.
  */
 #include "config.h"
 #include "superd/limit.h"
 
+#include <arpa/inet.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#define BUCKETS_FIRST 16 /* powers of two */
+#include "superd/limit_table.h"
 
-struct source_key {
-	uint64_t word; /* the address bits that make one source, or the uid */
-	uint32_t family;
-};
+/* Intervals and debts stay below this, so that sums with a time do not overflow. */
+#define DEBT_MAX_NS (INT64_MAX / 4)
 
-struct source {
-	struct source *next; /* in its chain, or in the free list */
-	struct source_key key;
-	uint32_t running;
+/* Full records are forgotten faster than new ones come. */
+#define EXPIRE_PER_COMMIT 2
+
+struct meter {
+	int64_t interval_ns; /* between two tokens; 0: no limit */
+	int64_t ahead_ns;    /* how far the time of being full may lie ahead */
 };
 
 struct limit {
-	struct source **buckets;
-	size_t bucket_count;
-	size_t count;
-	struct source *free_list;
-	uint64_t seed; /* so that nobody can aim at one bucket */
+	const struct limit_policy *policy;
+	struct meter service_meter;
+	struct meter source_meter;
+	int64_t full_ns; /* of the service's bucket */
+	uint64_t running;
+	struct limit_table table;
 };
+
+static const struct limit_policy policy_none = {
+	.burst = 1,
+	.source_prefix4 = 32,
+	.source_prefix6 = 64,
+};
+
+const char *limit_verdict_name(enum limit_verdict verdict)
+{
+	static const char *const names[LIMIT_VERDICTS] = {
+		"ok", "per-source", "per-source-rate", "rate"};
+
+	return names[verdict];
+}
+
+/* --- buckets -------------------------------------------------------------------------------- */
+
+static struct meter meter_of(const struct limit_rate *rate, unsigned burst)
+{
+	struct meter meter = {0};
+
+	if (rate->count == 0)
+		return meter;
+	meter.interval_ns = rate->period_ns / rate->count;
+	if (meter.interval_ns < 1)
+		meter.interval_ns = 1;
+	if (meter.interval_ns > DEBT_MAX_NS)
+		meter.interval_ns = DEBT_MAX_NS;
+	if (burst > 1 && __builtin_mul_overflow(meter.interval_ns, burst - 1, &meter.ahead_ns))
+		meter.ahead_ns = DEBT_MAX_NS;
+	if (meter.ahead_ns > DEBT_MAX_NS)
+		meter.ahead_ns = DEBT_MAX_NS;
+	return meter;
+}
+
+static bool meter_equal(const struct meter *one, const struct meter *other)
+{
+	return one->interval_ns == other->interval_ns && one->ahead_ns == other->ahead_ns;
+}
+
+/* Whether a bucket that is full at full_ns has a token at now_ns. */
+static bool meter_allows(const struct meter *meter, int64_t full_ns, int64_t now_ns)
+{
+	return meter->interval_ns == 0 || full_ns <= now_ns || full_ns - now_ns <= meter->ahead_ns;
+}
+
+/* When the bucket is full after one more token was taken. */
+static int64_t meter_take(const struct meter *meter, int64_t full_ns, int64_t now_ns)
+{
+	if (full_ns < now_ns)
+		full_ns = now_ns;
+	if (__builtin_add_overflow(full_ns, meter->interval_ns, &full_ns))
+		return INT64_MAX;
+	return full_ns;
+}
+
+/* --- sources -------------------------------------------------------------------------------- */
+
+/* The first prefix_length bits of count words in network order. */
+static void key_cut(struct limit_key *key, const uint8_t *ip, size_t count, unsigned prefix_length)
+{
+	memcpy(key->words, ip, count * sizeof(key->words[0]));
+	for (size_t i = 0; i < count; i++) {
+		unsigned before = (unsigned)i * 32;
+
+		if (prefix_length <= before)
+			key->words[i] = 0;
+		else if (prefix_length < before + 32)
+			key->words[i] &= htonl(UINT32_MAX << (before + 32 - prefix_length));
+	}
+}
+
+static struct limit_key key_of(const struct limit_policy *policy, const struct peer *peer)
+{
+	struct limit_key key = {0};
+
+	if (peer->family == AF_INET)
+		key_cut(&key, peer->u.ip, 1, policy->source_prefix4);
+	else if (peer->family == AF_INET6)
+		key_cut(&key, peer->u.ip, 4, policy->source_prefix6);
+	else if (peer->family == AF_UNIX)
+		key.words[0] = peer->u.cred.uid;
+	key.words[LIMIT_KEY_WORDS - 1] = peer->family;
+	return key;
+}
+
+static const struct limit_source *source_find(const struct limit *limit, const struct peer *peer)
+{
+	struct limit_key key = key_of(limit->policy, peer);
+
+	return limit_table_find(&limit->table, &key);
+}
+
+/* One more running for peer's source; NULL where memory is out. */
+static struct limit_source *source_add(struct limit *limit, const struct peer *peer)
+{
+	struct limit_key key = key_of(limit->policy, peer);
+	struct limit_source *source = limit_table_use(&limit->table, &key);
+
+	if (source == NULL)
+		return NULL;
+	source->running++;
+	limit->running++;
+	return source;
+}
+
+/* Peers whom `per-source` spares where it was not set. */
+static bool peer_is_local(const struct peer *peer)
+{
+	static const uint8_t loopback6[16] = {[15] = 1};
+
+	return peer->family == AF_UNIX || (peer->family == AF_INET && peer->u.ip[0] == 127) ||
+	       (peer->family == AF_INET6 && memcmp(peer->u.ip, loopback6, sizeof(loopback6)) == 0);
+}
+
+/* --- the whole ------------------------------------------------------------------------------ */
 
 struct limit *limit_new(void)
 {
@@ -35,142 +158,118 @@ struct limit *limit_new(void)
 
 	if (limit == NULL)
 		return NULL;
-	limit->bucket_count = BUCKETS_FIRST;
-	limit->buckets = calloc(limit->bucket_count, sizeof(struct source *));
-	if (limit->buckets == NULL) {
+	limit->policy = &policy_none;
+	if (limit_table_init(&limit->table, LIMIT_IDLE_MAX) != 0) {
 		free(limit);
 		return NULL;
 	}
-	if (getrandom(&limit->seed, sizeof(limit->seed), GRND_NONBLOCK) < 0)
-		limit->seed = (uint64_t)(uintptr_t)limit;
 	return limit;
 }
 
 void limit_free(struct limit *limit)
 {
-	struct source *source;
-
 	if (limit == NULL)
 		return;
-	for (size_t i = 0; i < limit->bucket_count; i++) {
-		while ((source = limit->buckets[i]) != NULL) {
-			limit->buckets[i] = source->next;
-			free(source);
-		}
-	}
-	while ((source = limit->free_list) != NULL) {
-		limit->free_list = source->next;
-		free(source);
-	}
-	free(limit->buckets);
+	limit_table_free(&limit->table);
 	free(limit);
 }
 
-static struct source_key source_key(const struct peer *peer)
+/* Nobody owes a token any more: of those with nothing running, nothing is left to remember. */
+static void limit_forgive(struct limit *limit)
 {
-	struct source_key key = {.family = peer->family};
-	uint32_t word;
+	struct limit_table *table = &limit->table;
 
-	switch (peer->family) {
-	case AF_INET:
-		memcpy(&word, peer->u.ip, sizeof(word));
-		key.word = word;
-		break;
-	case AF_INET6:
-		memcpy(&key.word, peer->u.ip, sizeof(key.word));
-		break;
-	case AF_UNIX:
-		key.word = peer->u.cred.uid;
-		break;
-	default:
-		break;
+	limit_table_expire(table, INT64_MAX, UINT_MAX);
+	for (size_t i = 0; i < table->bucket_count; i++) {
+		for (struct limit_source *at = table->buckets[i]; at != NULL; at = at->next)
+			at->full_ns = 0;
 	}
-	return key;
 }
 
-static size_t source_bucket(const struct limit *limit, struct source_key key)
+bool limit_set_policy(struct limit *limit, const struct limit_policy *policy)
 {
-	uint64_t mixed = (key.word ^ limit->seed ^ key.family) * UINT64_C(0xff51afd7ed558ccd);
+	struct meter service_meter = meter_of(&policy->rate, policy->burst);
+	struct meter source_meter = meter_of(&policy->per_source_rate, policy->burst);
+	bool is_cut_anew = policy->source_prefix4 != limit->policy->source_prefix4 ||
+			   policy->source_prefix6 != limit->policy->source_prefix6;
 
-	mixed = (mixed ^ (mixed >> 32)) * UINT64_C(0xc4ceb9fe1a85ec53);
-	return (size_t)(mixed >> 32) & (limit->bucket_count - 1);
-}
-
-/* The link that points at key's record, or at the NULL where it would go. */
-static struct source **source_link(const struct limit *limit, struct source_key key)
-{
-	struct source **link = &limit->buckets[source_bucket(limit, key)];
-
-	while (*link != NULL &&
-		((*link)->key.word != key.word || (*link)->key.family != key.family))
-		link = &(*link)->next;
-	return link;
-}
-
-/* Twice the buckets; where memory is out the chains grow longer instead. */
-static void limit_grow(struct limit *limit)
-{
-	struct source **old = limit->buckets;
-	size_t old_count = limit->bucket_count;
-	struct source **grown = calloc(old_count * 2, sizeof(struct source *));
-	struct source *source;
-
-	if (grown == NULL)
-		return;
-	limit->buckets = grown;
-	limit->bucket_count = old_count * 2;
-	for (size_t i = 0; i < old_count; i++) {
-		while ((source = old[i]) != NULL) {
-			struct source **bucket = &grown[source_bucket(limit, source->key)];
-
-			old[i] = source->next;
-			source->next = *bucket;
-			*bucket = source;
-		}
+	if (!meter_equal(&limit->service_meter, &service_meter))
+		limit->full_ns = 0;
+	if (!meter_equal(&limit->source_meter, &source_meter))
+		limit_forgive(limit);
+	if (is_cut_anew) {
+		limit_table_clear(&limit->table);
+		limit->running = 0;
 	}
-	free(old);
+	limit->policy = policy;
+	limit->service_meter = service_meter;
+	limit->source_meter = source_meter;
+	return is_cut_anew;
 }
 
 uint32_t limit_running(const struct limit *limit, const struct peer *peer)
 {
-	const struct source *source = *source_link(limit, source_key(peer));
+	const struct limit_source *source = source_find(limit, peer);
 
 	return source != NULL ? source->running : 0;
 }
 
-int limit_commit(struct limit *limit, const struct peer *peer)
+enum limit_verdict limit_check(const struct limit *limit, const struct peer *peer, int64_t now_ns)
 {
-	struct source_key key = source_key(peer);
-	struct source **link;
-	struct source *source;
+	const struct limit_policy *policy = limit->policy;
+	const struct limit_source *source = source_find(limit, peer);
 
-	if (limit->count >= limit->bucket_count)
-		limit_grow(limit);
-	link = source_link(limit, key);
-	source = *link;
-	if (source == NULL) {
-		source = limit->free_list;
-		if (source != NULL)
-			limit->free_list = source->next;
-		else if ((source = malloc(sizeof(*source))) == NULL)
-			return -1;
-		*source = (struct source){.key = key};
-		*link = source;
-		limit->count++;
+	if (source != NULL) {
+		if (policy->per_source > 0 && source->running >= policy->per_source &&
+			!(policy->local_exempt && peer_is_local(peer)))
+			return LIMIT_PER_SOURCE;
+		if (!meter_allows(&limit->source_meter, source->full_ns, now_ns))
+			return LIMIT_PER_SOURCE_RATE;
 	}
-	source->running++;
+	if (!meter_allows(&limit->service_meter, limit->full_ns, now_ns))
+		return LIMIT_RATE;
+	return LIMIT_OK;
+}
+
+int limit_commit(struct limit *limit, const struct peer *peer, int64_t now_ns)
+{
+	struct limit_source *source;
+
+	limit_table_expire(&limit->table, now_ns, EXPIRE_PER_COMMIT);
+	source = source_add(limit, peer);
+	if (source == NULL)
+		return -1;
+	if (limit->source_meter.interval_ns > 0)
+		source->full_ns = meter_take(&limit->source_meter, source->full_ns, now_ns);
+	if (limit->service_meter.interval_ns > 0)
+		limit->full_ns = meter_take(&limit->service_meter, limit->full_ns, now_ns);
 	return 0;
+}
+
+int limit_adopt(struct limit *limit, const struct peer *peer)
+{
+	return source_add(limit, peer) != NULL ? 0 : -1;
 }
 
 void limit_release(struct limit *limit, const struct peer *peer)
 {
-	struct source **link = source_link(limit, source_key(peer));
-	struct source *source = *link;
+	struct limit_key key = key_of(limit->policy, peer);
+	struct limit_source *source = limit_table_find(&limit->table, &key);
 
-	if (source == NULL || --source->running > 0)
+	if (source == NULL || source->running == 0)
 		return;
-	*link = source->next;
-	limit->count--;
-	source->next = limit->free_list;
-	limit->free_list = source;
+	limit->running--;
+	if (--source->running > 0)
+		return;
+	if (limit->source_meter.interval_ns > 0)
+		limit_table_retire(&limit->table, source);
+	else
+		limit_table_drop(&limit->table, source);
+}
+
+void limit_usage(const struct limit *limit, struct limit_usage *usage)
+{
+	usage->running = limit->running;
+	usage->idle = limit->table.idle_count;
+	usage->sources = limit->table.count - limit->table.idle_count;
 }

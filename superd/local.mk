@@ -18,9 +18,14 @@ superd_libsuperd_a_SOURCES = \
 
 # what a service is configured as, and may do
 superd_libsuperd_a_SOURCES += \
+	superd/acl.c superd/acl.h \
+	superd/acl_table.c superd/acl_table.h \
+	superd/acl_text.c superd/acl_text.h \
 	superd/childenv.c superd/childenv.h \
 	superd/creds.c superd/creds.h \
+	superd/hours.c superd/hours.h \
 	superd/limit.c superd/limit.h \
+	superd/limit_table.c superd/limit_table.h \
 	superd/pidfile.c superd/pidfile.h \
 	superd/process.c superd/process.h
 

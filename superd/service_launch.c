@@ -99,7 +99,9 @@ static int launch_prepare(struct service *service, const struct service_launch *
 	request->failure = launch->child->failure;
 	if (launch_environment(service, launch) != 0)
 		return -1;
-	return launch->group == NULL ? limit_commit(service->sources, &launch->child->peer) : 0;
+	return launch->group == NULL ? limit_commit(service->sources, &launch->child->peer,
+					       launch->child->started_ns)
+				     : 0;
 }
 
 int service_launch(struct service *service, const struct service_launch *launch)

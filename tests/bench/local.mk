@@ -1,10 +1,13 @@
 # What make bench needs besides the daemon: the load generator, and the program behind the servers
 # (built as the bundled services are).
-EXTRA_PROGRAMS = tests/bench/load tests/bench/hello
+EXTRA_PROGRAMS = tests/bench/load tests/bench/hello tests/bench/acl
 tests_bench_load_SOURCES = tests/bench/load.c
 tests_bench_load_LDADD =
 tests_bench_hello_SOURCES = tests/bench/hello.c
 tests_bench_hello_LDADD =
+# access rules alone, without a daemon: tests/bench/acl [PREFIXES [SEED]]
+tests_bench_acl_SOURCES = tests/bench/acl.c
+tests_bench_acl_LDADD = superd/libsuperd.a
 CLEANFILES += $(EXTRA_PROGRAMS)
 
 # By a variable, or automake would take these lines for the program's own rule.

@@ -3,13 +3,17 @@
 
 # of superd/: linked with everything but main.c
 DAEMON_UNIT_TESTS = \
+	tests/unit/test_acl \
+	tests/unit/test_acl_text \
 	tests/unit/test_addr \
 	tests/unit/test_childenv \
 	tests/unit/test_children \
 	tests/unit/test_clock \
 	tests/unit/test_descriptor \
 	tests/unit/test_descriptor_raise \
+	tests/unit/test_hours \
 	tests/unit/test_limit \
+	tests/unit/test_limit_table \
 	tests/unit/test_log \
 	tests/unit/test_log_file \
 	tests/unit/test_log_sink \
