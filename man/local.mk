@@ -7,3 +7,4 @@ dist_man_MANS += man/superd-service.7 \
 	man/superd-hello.8 man/superd-number.8 man/superd-sum.8 man/superd-time.8
 # chat
 dist_man_MANS += man/superd-chat.8
+dist_man_MANS += man/superd.conf.5
