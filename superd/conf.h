@@ -9,9 +9,12 @@
 #ifndef SUPERD_CONF_H
 #define SUPERD_CONF_H
 
+#include "superd/acl.h"
 #include "superd/addr.h"
 #include "superd/creds.h"
 #include "superd/error.h"
+#include "superd/hours.h"
+#include "superd/limit.h"
 #include "superd/log.h"
 
 #include <stdbool.h>
@@ -63,6 +66,11 @@ struct conf_rlimit {
 struct conf_limits {
 	unsigned instances;
 	enum conf_on_full on_full;
+	struct limit_policy sources; /* per_source is resolved: where it was not set, a quarter of
+					instances, at least 1, and local_exempt says so */
+	unsigned load_permille;      /* of the 1-minute load: 2500 is 2.5; 0: no limit */
+	int64_t time_ns;             /* life of a program; 0: no limit */
+	int64_t idle_ns;             /* silence of a tcp session; 0: no limit */
 	size_t rlimit_count; /* only those that are set; core is always among them (default 0) */
 	const struct conf_rlimit *rlimits;
 };
@@ -104,6 +112,12 @@ struct conf_service {
 	const char *banner;      /* NULL: none */
 	const char *deny_banner; /* NULL: none */
 
+	const struct acl *acl;            /* NULL: everybody may connect */
+	struct conf_position allow_where; /* of the first value of `allow`; file NULL: none */
+	const struct hours *hours;        /* when they may; NULL: always */
+	const char *hours_text;           /* its values, ", " between them */
+	struct conf_position hours_where; /* of the first one */
+
 	struct conf_limits limits;
 	struct conf_log log;
 };
@@ -117,6 +131,7 @@ struct conf {
 	struct conf_log log; /* superd's own lines */
 	size_t service_count;
 	const struct conf_service *services; /* in the order they were written */
+	const char *const *acl_sources;      /* the files that acl_rule.source counts */
 };
 
 /* What a load needs to know from outside the files. */

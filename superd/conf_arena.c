@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *conf_arena_take(struct conf_arena *arena, size_t size, size_t alignment)
+void *conf_arena_alloc_aligned(struct conf_arena *arena, size_t size, size_t alignment)
 {
 	size_t start = (arena->used + alignment - 1) & ~(alignment - 1);
 
@@ -22,7 +22,7 @@ static void *conf_arena_take(struct conf_arena *arena, size_t size, size_t align
 
 void *conf_arena_alloc(struct conf_arena *arena, size_t size)
 {
-	return conf_arena_take(arena, size, _Alignof(max_align_t));
+	return conf_arena_alloc_aligned(arena, size, _Alignof(max_align_t));
 }
 
 const char *conf_arena_string(struct conf_arena *arena, const char *text)
@@ -32,5 +32,5 @@ const char *conf_arena_string(struct conf_arena *arena, const char *text)
 	if (text == NULL)
 		return NULL;
 	size = strlen(text) + 1;
-	return memcpy(conf_arena_take(arena, size, 1), text, size);
+	return memcpy(conf_arena_alloc_aligned(arena, size, 1), text, size);
 }

@@ -18,6 +18,9 @@ struct conf_arena {
 /* The next size bytes, zeroed and aligned for any type; never NULL. */
 void *conf_arena_alloc(struct conf_arena *arena, size_t size);
 
+/* The same at a multiple of alignment, a power of two. */
+void *conf_arena_alloc_aligned(struct conf_arena *arena, size_t size, size_t alignment);
+
 /* A copy of text; NULL for NULL. */
 const char *conf_arena_string(struct conf_arena *arena, const char *text);
 

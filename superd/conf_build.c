@@ -11,20 +11,21 @@
 #include <string.h>
 #include <sys/resource.h>
 
+const char *conf_build_file(struct conf_builder *builder, const char *name)
+{
+	const char *copy = conf_map_get(&builder->arena_names, name, strlen(name));
+
+	if (copy == NULL) {
+		copy = conf_arena_string(builder->arena, name);
+		conf_map_put(&builder->arena_names, name, strlen(name), (void *)(uintptr_t)copy);
+	}
+	return copy;
+}
+
 struct conf_position conf_build_position(
 	struct conf_builder *builder, const struct conf_file *file, unsigned line)
 {
-	struct conf_position position = {.line = line};
-	void *name;
-
-	name = conf_map_get(&builder->arena_names, file->name, strlen(file->name));
-	if (name == NULL) {
-		position.file = conf_arena_string(builder->arena, file->name);
-		name = (void *)(uintptr_t)position.file;
-		conf_map_put(&builder->arena_names, file->name, strlen(file->name), name);
-	}
-	position.file = name;
-	return position;
+	return (struct conf_position){.file = conf_build_file(builder, file->name), .line = line};
 }
 
 void conf_making_problem(const struct conf_making *making, const char *name,
@@ -63,6 +64,13 @@ static void build_store_number(void *field, size_t size, int64_t number)
 		memcpy(field, &number, sizeof(number));
 }
 
+static void build_store_rate(void *field, int64_t number)
+{
+	struct limit_rate rate = conf_value_rate_get(number);
+
+	memcpy(field, &rate, sizeof(rate));
+}
+
 static void build_store_text(struct conf_arena *arena, void *field, const char *text)
 {
 	const char *copy = *text == '\0' ? NULL : conf_arena_string(arena, text);
@@ -87,6 +95,8 @@ static void build_option(struct conf_builder *builder, const struct conf_layers 
 		for (i = 0; i < list.count; i++)
 			bits |= list.values[i]->number;
 		build_store_number(field, option->size, bits);
+	} else if (option->kind == KIND_RATE) {
+		build_store_rate(field, setting->values[0].number);
 	} else {
 		build_store_number(field, option->size, setting->values[0].number);
 	}
@@ -173,6 +183,33 @@ static void build_rlimits(
 	limits->rlimits = list;
 }
 
+/* What sources may do; burst alone does nothing. */
+static void build_sources(struct conf_making *making, struct conf_limits *limits)
+{
+	const struct conf_setting *per_source =
+		conf_merge_find_name(making->layers, BLOCK_LIMITS, "per-source");
+	const struct conf_setting *burst =
+		conf_merge_find_name(making->layers, BLOCK_LIMITS, "burst");
+	struct limit_policy *sources = &limits->sources;
+
+	sources->local_exempt = per_source == NULL;
+	if (per_source == NULL)
+		sources->per_source = limits->instances < 4 ? 1 : limits->instances / 4;
+	if (sources->rate.count == 0 && sources->per_source_rate.count == 0 &&
+		conf_making_is_own(making, burst) && !making->bad)
+		conf_setting_problem(making->builder->tree->report, burst,
+			"has no effect without rate or per-source-rate");
+}
+
+static void build_limits(struct conf_making *making)
+{
+	struct conf_limits *limits = &making->service->limits;
+
+	build_block(making->builder, making->layers, BLOCK_LIMITS, limits);
+	build_sources(making, limits);
+	build_rlimits(making->builder, making->layers, limits);
+}
+
 /* --- services ------------------------------------------------------------------------------ */
 
 static void build_service(struct conf_builder *builder, const struct conf_section *section,
@@ -190,13 +227,13 @@ static void build_service(struct conf_builder *builder, const struct conf_sectio
 	if (!builder->ident->root &&
 		conf_merge_find_name(layers, BLOCK_SERVICE, "nice")->file == NULL)
 		service->nice = getpriority(PRIO_PROCESS, 0);
-	build_block(builder, layers, BLOCK_LIMITS, &service->limits);
-	build_rlimits(builder, layers, &service->limits);
+	build_limits(&making);
 	build_log(builder, layers, &service->log);
 	conf_build_creds(&making);
 	if (conf_merge_find_name(layers, BLOCK_SERVICE, "no-new-privileges") == NULL)
 		service->no_new_privileges = service->creds.uid != 0;
 	conf_build_listen(&making);
+	conf_build_acl(&making);
 	conf_build_exec(&making);
 }
 
@@ -259,6 +296,18 @@ static void build_services(struct conf_builder *builder)
 	build_check_processes(builder);
 }
 
+static void build_acl_sources(struct conf_builder *builder)
+{
+	const char *const *names, **list;
+	size_t i, count;
+
+	names = conf_network_sources(builder->networks, &count);
+	list = conf_arena_alloc(builder->arena, count * sizeof(*list));
+	for (i = 0; i < count; i++)
+		list[i] = conf_build_file(builder, names[i]);
+	builder->conf->acl_sources = list;
+}
+
 void conf_build(struct conf_builder *builder)
 {
 	struct conf *conf = builder->conf;
@@ -273,4 +322,5 @@ void conf_build(struct conf_builder *builder)
 			conf_arena_string(builder->arena, builder->request->service_directory);
 	build_log(builder, &builder->top, &conf->log);
 	build_services(builder);
+	build_acl_sources(builder);
 }

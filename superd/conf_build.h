@@ -10,6 +10,7 @@
 #include "superd/conf_ident.h"
 #include "superd/conf_map.h"
 #include "superd/conf_merge.h"
+#include "superd/conf_network.h"
 #include "superd/conf_tree.h"
 
 #include <stdbool.h>
@@ -29,6 +30,8 @@ struct conf_builder {
 	struct conf_map programs;       /* checked already */
 	struct conf_map claims;         /* endpoints in use */
 	struct conf_map arena_names;    /* file names that lie in the arena */
+	struct conf_network_reader *networks;
+	struct conf_map acls; /* built already, by the values they are made of */
 };
 
 /* One service under construction. */
@@ -50,6 +53,9 @@ void conf_build(struct conf_builder *builder);
 struct conf_position conf_build_position(
 	struct conf_builder *builder, const struct conf_file *file, unsigned line);
 
+/* The name of a file in the arena. */
+const char *conf_build_file(struct conf_builder *builder, const char *name);
+
 /* A problem of the service as a whole or, with name, of one of its options. */
 void conf_making_problem(const struct conf_making *making, const char *name,
 	const struct conf_file *file, unsigned line, const char *format, ...)
@@ -65,6 +71,9 @@ void conf_build_creds(struct conf_making *making);
 
 /* listen, wait, the options of sockets, conflicts (conf_build_listen.c). */
 void conf_build_listen(struct conf_making *making);
+
+/* allow, deny and hours (conf_build_acl.c). */
+void conf_build_acl(struct conf_making *making);
 
 /* exec, argv0, pass-env, env (conf_build_exec.c). */
 void conf_build_exec(struct conf_making *making);

@@ -162,41 +162,106 @@ bool conf_service_has_wait(const struct conf_service *service)
 	return listen_first_wait(service) != NULL;
 }
 
-/* An option that needs a peer beside a socket that has none. */
-static void listen_check_peer(struct conf_making *making, const struct conf_setting *setting)
+/* What a service inherits that needs a peer, beside a socket that has none. */
+static void listen_tell_inherited(struct conf_making *making, const struct conf_setting *setting,
+	const struct conf_socket *socket)
 {
-	const struct conf_socket *socket = listen_first_wait(making->service);
+	const struct conf_section *section = making->section;
 	const struct conf_value *value = &setting->values[0];
+	const struct conf_option *option = setting->option;
+	const char *name = option->name;
 
-	if (socket == NULL || *value->text == '\0')
-		return;
-	if (conf_making_is_own(making, setting))
-		conf_making_problem(making, setting->name, value->file, value->line,
-			"superd sees no client on %s (%s:%u), whose socket the program gets itself; "
-			"split the service in two",
-			socket->text, socket->where.file, socket->where.line);
+	if (option->block != BLOCK_SERVICE)
+		name = conf_pool_format(making->builder->tree->pool, "%s: %s",
+			conf_block_get(option->block)->name, option->name);
+	if (option->flags & OPTION_GUARD)
+		conf_making_problem(making, name, section->file, section->line,
+			"inherited from %s:%u, but superd sees no client on %s (%s:%u), whose socket "
+			"the program gets itself; split the service in two, or write %s { %s = {} }",
+			value->file->name, value->line, socket->text, socket->where.file,
+			socket->where.line, conf_block_get(option->block)->name, option->name);
 	else
-		conf_section_message(making->builder->tree->report, CONF_WARNING, making->section,
-			setting->name, making->section->file, making->section->line,
+		conf_section_message(making->builder->tree->report, CONF_WARNING, section, name,
+			section->file, section->line,
 			"inherited from %s:%u, has no effect on %s (%s:%u), whose socket the program "
 			"gets itself",
 			value->file->name, value->line, socket->text, socket->where.file,
 			socket->where.line);
 }
 
+/* The setting of option that says more than "none", or NULL. */
+static const struct conf_setting *listen_setting(
+	const struct conf_making *making, const struct conf_option *option)
+{
+	const struct conf_setting *setting;
+
+	if (conf_option_is_list(option)) {
+		setting = conf_merge_find_filled(making->layers, option);
+		return setting == NULL || setting->bad ? NULL : setting;
+	}
+	setting = conf_merge_find(making->layers, option);
+	if (setting == NULL || setting->bad || setting->file == NULL)
+		return NULL;
+	if ((option->flags & OPTION_PEER) &&
+		(option->kind == KIND_STRING ? *setting->values[0].text == '\0'
+					     : setting->values[0].number == 0))
+		return NULL;
+	return setting;
+}
+
+/* An option that needs a peer; returns whether a socket has none. */
+static bool listen_check_peer(struct conf_making *making, const struct conf_setting *setting)
+{
+	const struct conf_socket *socket = listen_first_wait(making->service);
+
+	if (socket == NULL)
+		return false;
+	if (conf_making_is_own(making, setting))
+		conf_setting_problem(making->builder->tree->report, setting,
+			"superd sees no client on %s (%s:%u), whose socket the program gets itself; "
+			"split the service in two",
+			socket->text, socket->where.file, socket->where.line);
+	else
+		listen_tell_inherited(making, setting, socket);
+	return true;
+}
+
+/* A limit for some endpoints only: the first of the others is worth a word. */
+static void listen_check_partly(struct conf_making *making, const struct conf_setting *setting)
+{
+	const struct conf_service *service = making->service;
+	size_t i;
+
+	for (i = 0; i < service->socket_count; i++) {
+		const struct conf_socket *socket = &service->sockets[i];
+
+		if (listen_applies(socket, setting->option->applies))
+			continue;
+		conf_section_message(making->builder->tree->report, CONF_WARNING, setting->section,
+			setting->name, setting->file, setting->values[0].line,
+			"has no effect on %s (%s:%u), which is not %s", socket->text,
+			socket->where.file, socket->where.line,
+			listen_applies_text(setting->option->applies));
+		return;
+	}
+}
+
 static void listen_check_option(struct conf_making *making, const struct conf_option *option)
 {
-	const struct conf_setting *setting = conf_merge_find(making->layers, option);
+	const struct conf_setting *setting = listen_setting(making, option);
 
-	if (setting == NULL || setting->bad || setting->file == NULL)
+	if (setting == NULL)
 		return;
-	if (option->flags & OPTION_PEER)
-		listen_check_peer(making, setting);
-	else if (conf_making_is_own(making, setting) &&
-		 !conf_service_applies(making->service, option->applies))
-		conf_making_problem(making, option->name, setting->file, setting->values[0].line,
+	if ((option->flags & OPTION_PEER) && listen_check_peer(making, setting))
+		return;
+	if (!conf_making_is_own(making, setting))
+		return;
+	if (!conf_service_applies(making->service, option->applies))
+		conf_setting_problem(making->builder->tree->report, setting,
 			"has no effect: no endpoint of this service is %s",
 			listen_applies_text(option->applies));
+	else if (option->flags & OPTION_PEER)
+		listen_check_partly(making, setting);
 }
 
 /* wait = no cannot be had for datagrams; inherited it is meant for the streams. */

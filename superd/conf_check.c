@@ -6,6 +6,7 @@
 #include "superd/conf_endpoint.h"
 #include "superd/conf_suggest.h"
 #include "superd/conf_value.h"
+#include "superd/hours.h"
 
 #include <limits.h>
 #include <net/if.h>
@@ -17,6 +18,7 @@
 struct conf_checker {
 	struct conf_tree *tree;
 	struct conf_ident *ident;
+	struct conf_network_reader *networks; /* NULL: built in values, which hold none */
 	bool incomplete;
 };
 
@@ -80,6 +82,13 @@ static int check_endpoint(
 	return conf_endpoint_parse(value->text, value->endpoint, error);
 }
 
+static int check_hours(const char *text, struct error *error)
+{
+	struct hours hours = {0};
+
+	return hours_add(&hours, text, error);
+}
+
 static int check_template(
 	struct conf_checker *checker, const struct conf_value *value, struct error *error)
 {
@@ -124,6 +133,11 @@ static int check_value(struct conf_checker *checker, const struct conf_option *o
 		return check_variable(value->text, error);
 	case KIND_ENDPOINTS:
 		return check_endpoint(checker, value, error);
+	case KIND_NETWORKS:
+		return conf_network_parse(checker->networks, value->text, value->file, value->line,
+			&value->networks, error);
+	case KIND_HOURS:
+		return check_hours(value->text, error);
 	default:
 		return conf_value_parse(option, value->text, &value->number, error);
 	}
@@ -206,9 +220,11 @@ static void check_required(struct conf_checker *checker, const struct conf_secti
 	}
 }
 
-void conf_check(struct conf_tree *tree, struct conf_ident *ident, bool incomplete)
+void conf_check(struct conf_tree *tree, struct conf_ident *ident,
+	struct conf_network_reader *networks, bool incomplete)
 {
-	struct conf_checker checker = {.tree = tree, .ident = ident, .incomplete = incomplete};
+	struct conf_checker checker = {
+		.tree = tree, .ident = ident, .networks = networks, .incomplete = incomplete};
 	size_t i;
 
 	check_section(&checker, tree->top);

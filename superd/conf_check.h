@@ -5,16 +5,18 @@
 #define SUPERD_CONF_CHECK_H
 
 #include "superd/conf_ident.h"
+#include "superd/conf_network.h"
 #include "superd/conf_tree.h"
 
 #include <stdbool.h>
 
 /*
- * Checks every value of tree and fills in its number or endpoint; a setting with a problem is
- * marked bad.  incomplete: part of the files could not be read, so that a missing template
- * says nothing.
+ * Checks every value of tree and fills in its number, endpoint or networks (read by networks);
+ * a setting with a problem is marked bad.  incomplete: part of the files could not be read, so that
+ * a missing template says nothing.
  */
-void conf_check(struct conf_tree *tree, struct conf_ident *ident, bool incomplete);
+void conf_check(struct conf_tree *tree, struct conf_ident *ident,
+	struct conf_network_reader *networks, bool incomplete);
 
 /*
  * The built-in defaults as sections: the settings a file would need to say them.  They end

@@ -134,6 +134,7 @@ static const char *dump_field(
 	struct dump *dump, const struct conf_option *option, const void *field)
 {
 	char *buffer = conf_pool_alloc(dump->pool, CONF_VALUE_SIZE);
+	struct limit_rate rate;
 	const char *text;
 
 	switch (option->kind) {
@@ -145,6 +146,9 @@ static const char *dump_field(
 		return conf_word_name(option->words, dump_number(field, option->size));
 	case KIND_WORDS:
 		return dump_words(dump->pool, option->words, dump_number(field, option->size));
+	case KIND_RATE:
+		memcpy(&rate, field, sizeof(rate));
+		return conf_value_format(option->kind, conf_value_rate_put(&rate), buffer);
 	default:
 		return conf_value_format(option->kind, dump_number(field, option->size), buffer);
 	}
@@ -231,6 +235,10 @@ static void dump_special(
 		 (option->kind == KIND_GROUPS && (setting != NULL || service->creds.change))) {
 		list = conf_merge_list(dump->pool, dump->layers, option);
 		dump_list(dump, option->name, &list, setting);
+	} else if (option->kind == KIND_NETWORKS || option->kind == KIND_HOURS) {
+		list = conf_merge_list(dump->pool, dump->layers, option);
+		if (list.count > 0)
+			dump_list(dump, option->name, &list, setting);
 	}
 }
 
@@ -246,6 +254,24 @@ static bool dump_is_inherited_peer(const struct dump *dump, const struct conf_op
 	       conf_service_has_wait(dump->service);
 }
 
+/* Without a rate burst would be a problem. */
+static bool dump_has_effect(const struct dump *dump, const struct conf_option *option)
+{
+	const struct limit_policy *sources;
+
+	if (option->block != BLOCK_LIMITS || strcmp(option->name, "burst") != 0)
+		return true;
+	sources = &dump->service->limits.sources;
+	return sources->rate.count > 0 || sources->per_source_rate.count > 0;
+}
+
+/* Set in a file, per-source would hold for loopback and unix peers as well. */
+static void dump_computed(struct dump *dump, const char *name, const char *text)
+{
+	dump_indent(dump);
+	fprintf(dump->stream, "# %s = %s (default)\n", name, text);
+}
+
 static void dump_option(struct dump *dump, const struct conf_option *option, const void *base)
 {
 	const struct conf_setting *setting = conf_merge_find(dump->layers, option);
@@ -258,12 +284,15 @@ static void dump_option(struct dump *dump, const struct conf_option *option, con
 		return;
 	}
 	/* Computed where it was not set: it says so in its note. */
-	if (setting == NULL && option->kind == KIND_WORD)
-		return;
-	if (setting == NULL && option->kind == KIND_INTEGER)
+	if (setting == NULL && (option->kind == KIND_WORD || option->kind == KIND_INTEGER) &&
+		option->block != BLOCK_LIMITS)
 		return;
 	text = dump_field(dump, option, (const char *)base + option->offset);
-	if (text != NULL)
+	if (text == NULL || !dump_has_effect(dump, option))
+		return;
+	if (setting == NULL && option->block == BLOCK_LIMITS)
+		dump_computed(dump, option->name, text);
+	else
 		dump_line(dump, option->name, text, setting);
 }
 
@@ -291,30 +320,63 @@ static void dump_env(struct dump *dump)
 	dump_close(dump);
 }
 
+/*
+ * How many of those in block, kept in the struct at base, a file sets; prints them where it is
+ * told to.
+ */
+static size_t dump_inherited(
+	struct dump *dump, enum conf_block_kind block, const void *base, bool print)
+{
+	const struct conf_setting *setting;
+	const struct conf_option *option;
+	const char *text;
+	size_t count = 0;
+
+	for (option = conf_schema_options(); option->name != NULL; option++) {
+		if (option->block != block || option->size == 0 ||
+			!dump_is_inherited_peer(dump, option) ||
+			!conf_service_applies(dump->service, option->applies))
+			continue;
+		setting = conf_merge_find(dump->layers, option);
+		text = dump_field(dump, option, (const char *)base + option->offset);
+		if (setting == NULL || setting->file == NULL || text == NULL)
+			continue;
+		count++;
+		if (print)
+			dump_line(dump, option->name, text, setting);
+	}
+	return count;
+}
+
 /* The template of dump_is_inherited_peer(); returns whether there is one. */
 static bool dump_template(struct dump *dump)
 {
 	const struct conf_service *service = dump->service;
-	const struct conf_option *option;
-	bool opened = false;
-	const char *text;
+	size_t options = dump_inherited(dump, BLOCK_SERVICE, service, false);
+	size_t limits = dump_inherited(dump, BLOCK_LIMITS, &service->limits, false);
 
-	for (option = conf_schema_options(); option->name != NULL; option++) {
-		if (!dump_is_inherited_peer(dump, option) ||
-			!conf_service_applies(service, option->applies))
-			continue;
-		text = dump_field(dump, option, (const char *)service + option->offset);
-		if (text == NULL)
-			continue;
-		if (!opened)
-			dump_open(dump, conf_pool_format(dump->pool, "\ntemplate %s",
-						conf_string_quote(dump->pool, service->name)));
-		opened = true;
-		dump_line(dump, option->name, text, conf_merge_find(dump->layers, option));
-	}
-	if (opened)
+	if (options + limits == 0)
+		return false;
+	dump_open(dump, conf_pool_format(dump->pool, "\ntemplate %s",
+				conf_string_quote(dump->pool, service->name)));
+	dump_inherited(dump, BLOCK_SERVICE, service, true);
+	if (limits > 0) {
+		dump_open(dump, "limits");
+		dump_inherited(dump, BLOCK_LIMITS, &service->limits, true);
 		dump_close(dump);
-	return opened;
+	}
+	dump_close(dump);
+	return true;
+}
+
+/* Who may connect and when, where anything says so; a socket without peers has none of it. */
+static void dump_acl(struct dump *dump)
+{
+	if (dump->service->acl == NULL && dump->service->hours == NULL)
+		return;
+	dump_open(dump, "acl");
+	dump_block(dump, BLOCK_ACL, dump->service);
+	dump_close(dump);
 }
 
 static void dump_service(struct dump *dump, const struct conf_section *section)
@@ -329,6 +391,7 @@ static void dump_service(struct dump *dump, const struct conf_section *section)
 	if (templated)
 		dump_line(dump, "use", name, NULL);
 	dump_block(dump, BLOCK_SERVICE, service);
+	dump_acl(dump);
 	dump_open(dump, "limits");
 	dump_block(dump, BLOCK_LIMITS, &service->limits);
 	dump_close(dump);

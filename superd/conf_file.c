@@ -90,7 +90,13 @@ static int file_check_way(const char *path, int fd, struct error *error)
 	return file_check_folders(absolute, error);
 }
 
-static int file_check(const char *path, int fd, const struct stat *status, struct error *error)
+static int file_too_large(unsigned max_mib, struct error *error)
+{
+	return error_set(error, 0, "larger than %u MiB", max_mib);
+}
+
+static int file_check(
+	const char *path, int fd, const struct stat *status, unsigned max_mib, struct error *error)
 {
 	if (!S_ISREG(status->st_mode))
 		return error_set(error, 0, "not a regular file");
@@ -99,9 +105,35 @@ static int file_check(const char *path, int fd, const struct stat *status, struc
 		return -1;
 	if (file_check_way(path, fd, error) != 0)
 		return -1;
-	if (status->st_size > CONF_FILE_MAX)
-		return error_set(error, 0, "larger than 1 MiB");
+	if (status->st_size > (off_t)max_mib << 20)
+		return file_too_large(max_mib, error);
 	return 0;
+}
+
+int conf_file_open(const char *path, unsigned max_mib, struct stat *status, struct error *error)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return error_set(error, errno, "cannot read");
+	if (fstat(fd, status) != 0)
+		error_set(error, errno, "cannot read");
+	else if (file_check(path, fd, status, max_mib, error) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+ssize_t conf_file_get(int fd, void *buffer, size_t size, struct error *error)
+{
+	ssize_t count;
+
+	do
+		count = read(fd, buffer, size);
+	while (count < 0 && errno == EINTR);
+	if (count < 0)
+		error_set(error, errno, "cannot read");
+	return count;
 }
 
 /* To the end of the file, which may have changed its size since it was looked at. */
@@ -109,18 +141,15 @@ static int file_read_all(int fd, struct conf_text *text, struct error *error)
 {
 	ssize_t count;
 
-	for (;;) {
-		count = read(fd, text->bytes + text->length, CONF_FILE_MAX + 1 - text->length);
-		if (count < 0 && errno == EINTR)
-			continue;
+	do {
+		count = conf_file_get(
+			fd, text->bytes + text->length, CONF_FILE_MAX + 1 - text->length, error);
 		if (count < 0)
-			return error_set(error, errno, "cannot read");
+			return -1;
 		text->length += (size_t)count;
 		if (text->length > CONF_FILE_MAX)
-			return error_set(error, 0, "larger than 1 MiB");
-		if (count == 0)
-			break;
-	}
+			return file_too_large(CONF_FILE_MAX >> 20, error);
+	} while (count > 0);
 	text->bytes[text->length] = '\0';
 	return 0;
 }
@@ -128,32 +157,28 @@ static int file_read_all(int fd, struct conf_text *text, struct error *error)
 int conf_file_read(
 	struct conf_pool *pool, const char *path, struct conf_text *text, struct error *error)
 {
-	char *buffer = NULL;
 	struct stat status;
-	int fd, rc = -1;
+	int fd, rc;
 
 	*text = (struct conf_text){0};
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	fd = conf_file_open(path, CONF_FILE_MAX >> 20, &status, error);
 	if (fd < 0)
-		return error_set(error, errno, "cannot read");
-	if (fstat(fd, &status) != 0) {
-		error_set(error, errno, "cannot read");
-		goto out;
-	}
-	if (file_check(path, fd, &status, error) != 0)
-		goto out;
+		return -1;
 	text->device = status.st_dev;
 	text->inode = status.st_ino;
-	buffer = malloc(CONF_FILE_MAX + 2);
-	if (buffer == NULL)
+	text->bytes = malloc(CONF_FILE_MAX + 2);
+	if (text->bytes == NULL)
 		conf_pool_full(pool);
-	text->bytes = buffer;
-	if (file_read_all(fd, text, error) != 0)
-		goto out;
-	text->bytes = conf_pool_string(pool, buffer, text->length);
-	rc = 0;
-out:
-	free(buffer);
+	rc = file_read_all(fd, text, error);
 	close(fd);
+	if (rc == 0) {
+		char *buffer = text->bytes;
+
+		text->bytes = conf_pool_string(pool, buffer, text->length);
+		free(buffer);
+	} else {
+		free(text->bytes);
+		text->bytes = NULL;
+	}
 	return rc;
 }

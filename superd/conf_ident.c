@@ -31,7 +31,7 @@ void conf_ident_init(struct conf_ident *ident, struct conf_pool *pool)
 	ident->own_group_count = count < 0 ? 0 : (size_t)count;
 }
 
-int conf_ident_user(
+int conf_ident_find_user(
 	struct conf_ident *ident, const char *name, uid_t *uid, gid_t *gid, struct error *error)
 {
 	struct ident_entry *entry = conf_map_get(&ident->users, name, strlen(name));
@@ -45,10 +45,39 @@ int conf_ident_user(
 		*error = entry->error;
 		return -1;
 	}
-	if (!ident->root && entry->uid != ident->uid)
+	*uid = entry->uid;
+	*gid = entry->gid;
+	return 0;
+}
+
+int conf_ident_user(
+	struct conf_ident *ident, const char *name, uid_t *uid, gid_t *gid, struct error *error)
+{
+	uid_t found;
+
+	if (conf_ident_find_user(ident, name, &found, gid, error) != 0)
+		return -1;
+	if (!ident->root && found != ident->uid)
 		return error_set(error, 0,
 			"superd was not started as root and cannot become user '%.80s'", name);
-	*uid = entry->uid;
+	*uid = found;
+	return 0;
+}
+
+int conf_ident_find_group(
+	struct conf_ident *ident, const char *name, gid_t *gid, struct error *error)
+{
+	struct ident_entry *entry = conf_map_get(&ident->groups, name, strlen(name));
+
+	if (entry == NULL) {
+		entry = conf_pool_alloc(ident->pool, sizeof(*entry));
+		entry->result = creds_find_group(name, &entry->gid, &entry->error);
+		conf_map_put(&ident->groups, name, strlen(name), entry);
+	}
+	if (entry->result != 0) {
+		*error = entry->error;
+		return -1;
+	}
 	*gid = entry->gid;
 	return 0;
 }
@@ -69,20 +98,13 @@ static bool ident_has_group(const struct conf_ident *ident, gid_t gid, bool supp
 int conf_ident_group(struct conf_ident *ident, const char *name, bool supplementary, gid_t *gid,
 	struct error *error)
 {
-	struct ident_entry *entry = conf_map_get(&ident->groups, name, strlen(name));
+	gid_t found;
 
-	if (entry == NULL) {
-		entry = conf_pool_alloc(ident->pool, sizeof(*entry));
-		entry->result = creds_find_group(name, &entry->gid, &entry->error);
-		conf_map_put(&ident->groups, name, strlen(name), entry);
-	}
-	if (entry->result != 0) {
-		*error = entry->error;
+	if (conf_ident_find_group(ident, name, &found, error) != 0)
 		return -1;
-	}
-	if (!ident_has_group(ident, entry->gid, supplementary))
+	if (!ident_has_group(ident, found, supplementary))
 		return error_set(error, 0,
 			"superd was not started as root and cannot take on group '%.80s'", name);
-	*gid = entry->gid;
+	*gid = found;
 	return 0;
 }

@@ -26,13 +26,21 @@ struct conf_ident {
 /* Fills *ident with who superd is. */
 void conf_ident_init(struct conf_ident *ident, struct conf_pool *pool);
 
-/* The user of that name or number and its group; 0, or -1 with *error. */
+/* The user of that name or number, whoever it is, and its group; 0, or -1 with *error. */
+int conf_ident_find_user(
+	struct conf_ident *ident, const char *name, uid_t *uid, gid_t *gid, struct error *error);
+
+/* The same for a group. */
+int conf_ident_find_group(
+	struct conf_ident *ident, const char *name, gid_t *gid, struct error *error);
+
+/* The same for a user that superd can become. */
 int conf_ident_user(
 	struct conf_ident *ident, const char *name, uid_t *uid, gid_t *gid, struct error *error);
 
 /*
- * The group of that name or number; 0, or -1 with *error.  Where superd is not root it must be
- * its own one, or with supplementary any of its own.
+ * The same for a group that superd can take on: where it is not root its own one, or with
+ * supplementary any of its own.
  */
 int conf_ident_group(struct conf_ident *ident, const char *name, bool supplementary, gid_t *gid,
 	struct error *error);

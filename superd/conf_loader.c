@@ -28,6 +28,7 @@ int conf_loader_run(struct conf_loader *loader)
 	struct conf_builder builder = {
 		.request = loader->request, .arena = loader->arena, .conf = loader->conf};
 	struct conf_source *source;
+	struct conf_network_reader *networks;
 	struct conf_ident ident;
 	struct conf_tree tree;
 	bool incomplete;
@@ -38,11 +39,14 @@ int conf_loader_run(struct conf_loader *loader)
 	loader_read(loader, source, &tree);
 	incomplete = conf_source_is_incomplete(source);
 	conf_ident_init(&ident, pool);
-	conf_check(&tree, &ident, incomplete);
+	networks = conf_network_reader_new(pool, &report, &ident);
+	conf_check(&tree, &ident, networks, incomplete);
 	if (!incomplete) {
 		builder.tree = &tree;
 		builder.ident = &ident;
+		builder.networks = networks;
 		builder.programs.pool = builder.claims.pool = builder.arena_names.pool = pool;
+		builder.acls.pool = pool;
 		conf_build(&builder);
 	}
 	if (report.problem_count == 0 && loader->print != NULL)

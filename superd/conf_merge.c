@@ -89,6 +89,22 @@ const struct conf_setting *conf_merge_find_name(
 	return conf_merge_find(layers, conf_schema_find(block, name, strlen(name)));
 }
 
+const struct conf_setting *conf_merge_find_filled(
+	const struct conf_layers *layers, const struct conf_option *option)
+{
+	const struct conf_setting *setting;
+	size_t i;
+
+	for (i = 0; i < layers->count; i++) {
+		setting = layer_find(layers->sections[i], option);
+		if (setting != NULL && setting->count > 0)
+			return setting;
+		if (setting != NULL && !setting->add)
+			break;
+	}
+	return NULL;
+}
+
 struct conf_list conf_merge_list(
 	struct conf_pool *pool, const struct conf_layers *layers, const struct conf_option *option)
 {

@@ -41,6 +41,10 @@ const struct conf_setting *conf_merge_find(
 const struct conf_setting *conf_merge_find_name(
 	const struct conf_layers *layers, enum conf_block_kind block, const char *name);
 
+/* Of a list, the nearest setting that gives it a value; NULL: it is empty. */
+const struct conf_setting *conf_merge_find_filled(
+	const struct conf_layers *layers, const struct conf_option *option);
+
 /* What a list comes to. */
 struct conf_list {
 	const struct conf_value **values;

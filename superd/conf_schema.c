@@ -18,6 +18,7 @@
 #define LIMITS(member) FIELD(struct conf_limits, member)
 
 #define DAY_NS (86400 * CLOCK_NS_PER_S)
+#define YEAR_NS (365 * DAY_NS)
 #define EXBIBYTE (INT64_C(1) << 60)
 #define MAX_UINT32 INT64_C(4294967295)
 
@@ -187,6 +188,19 @@ static const struct conf_option conf_options[] = {
 		.flags = OPTION_EMPTY | OPTION_PEER, .applies = APPLIES_ACCEPTED,
 		.summary = "text sent to each refused client"},
 
+	/* --- acl --- */
+	{BLOCK_ACL, "allow", KIND_NETWORKS,
+		.flags = OPTION_PEER | OPTION_GUARD, .applies = APPLIES_ACCEPTED,
+		.note = "everybody",
+		.summary = "who may connect"},
+	{BLOCK_ACL, "deny", KIND_NETWORKS,
+		.flags = OPTION_PEER | OPTION_GUARD, .applies = APPLIES_ACCEPTED,
+		.summary = "who may not connect"},
+	{BLOCK_ACL, "hours", KIND_HOURS,
+		.flags = OPTION_PEER | OPTION_GUARD, .applies = APPLIES_ACCEPTED,
+		.note = "always",
+		.summary = "when clients may connect"},
+
 	/* --- log --- */
 	{BLOCK_LOG, "to", KIND_WORD, LOG(to), .words = words_to,
 		.note = "stderr in the foreground, syslog as a daemon",
@@ -208,6 +222,32 @@ static const struct conf_option conf_options[] = {
 		.summary = "programs of this service at once"},
 	{BLOCK_LIMITS, "on-full", KIND_WORD, "queue", LIMITS(on_full), .words = words_on_full,
 		.summary = "what happens to clients beyond that"},
+	{BLOCK_LIMITS, "per-source", KIND_INTEGER, LIMITS(sources.per_source),
+		.max = 1000000, .flags = OPTION_PEER, .applies = APPLIES_ACCEPTED,
+		.note = "a quarter of instances, at least 1",
+		.summary = "programs of this service at once for one source; 0: no limit"},
+	{BLOCK_LIMITS, "rate", KIND_RATE, "0", LIMITS(sources.rate),
+		.flags = OPTION_PEER, .applies = APPLIES_ACCEPTED,
+		.summary = "new connections in a time; 0: no limit"},
+	{BLOCK_LIMITS, "per-source-rate", KIND_RATE, "0", LIMITS(sources.per_source_rate),
+		.flags = OPTION_PEER, .applies = APPLIES_ACCEPTED,
+		.summary = "new connections of one source in a time; 0: no limit"},
+	{BLOCK_LIMITS, "burst", KIND_INTEGER, "10", LIMITS(sources.burst),
+		.min = 1, .max = 1000000, .applies = APPLIES_ACCEPTED,
+		.summary = "connections by which a rate may run ahead"},
+	{BLOCK_LIMITS, "source-prefix4", KIND_INTEGER, "32", LIMITS(sources.source_prefix4),
+		.min = 1, .max = 32, .applies = APPLIES_ACCEPTED_TCP,
+		.summary = "leading bits of an IPv4 address that make one source"},
+	{BLOCK_LIMITS, "source-prefix6", KIND_INTEGER, "64", LIMITS(sources.source_prefix6),
+		.min = 1, .max = 128, .applies = APPLIES_ACCEPTED_TCP,
+		.summary = "leading bits of an IPv6 address that make one source"},
+	{BLOCK_LIMITS, "load", KIND_DECIMAL, "0", LIMITS(load_permille), .max = 1000000,
+		.summary = "load of the machine (1 minute) beyond which clients are refused; 0: none"},
+	{BLOCK_LIMITS, "time", KIND_TIME, "0s", LIMITS(time_ns), .max = YEAR_NS,
+		.summary = "how long a program may live; 0: no limit"},
+	{BLOCK_LIMITS, "idle", KIND_TIME, "0s", LIMITS(idle_ns), .max = YEAR_NS,
+		.flags = OPTION_PEER, .applies = APPLIES_ACCEPTED_TCP,
+		.summary = "silence in both directions after which a session ends; 0: no limit"},
 	{BLOCK_LIMITS, "cpu", KIND_SECONDS, "0", .max = INT32_MAX,
 		.flags = OPTION_RLIMIT, .resource = RLIMIT_CPU,
 		.summary = "processor time of a program; 0: no limit"},
@@ -244,6 +284,7 @@ static const struct conf_block conf_blocks[BLOCK_COUNT] = {
 	{BLOCK_TEMPLATE, "template", true, BIT(BLOCK_TOP)},
 	{BLOCK_SERVICE, "service", true, BIT(BLOCK_TOP)},
 	{BLOCK_LIMITS, "limits", false, SERVICES},
+	{BLOCK_ACL, "acl", false, SERVICES},
 	{BLOCK_ENV, "env", false, SERVICES},
 };
 
@@ -290,6 +331,8 @@ const char *conf_kind_name(enum conf_kind kind)
 		[KIND_SIZE] = "size",
 		[KIND_TIME] = "time",
 		[KIND_SECONDS] = "time",
+		[KIND_DECIMAL] = "number",
+		[KIND_RATE] = "rate",
 		[KIND_WORD] = "word",
 		[KIND_STRING] = "string",
 		[KIND_PATH] = "path",
@@ -301,6 +344,8 @@ const char *conf_kind_name(enum conf_kind kind)
 		[KIND_VARIABLES] = "names",
 		[KIND_GROUPS] = "groups",
 		[KIND_ENDPOINTS] = "endpoints",
+		[KIND_NETWORKS] = "networks",
+		[KIND_HOURS] = "hours",
 	};
 
 	return names[kind];

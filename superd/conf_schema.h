@@ -20,6 +20,7 @@ enum conf_block_kind {
 	BLOCK_TEMPLATE,
 	BLOCK_SERVICE,
 	BLOCK_LIMITS,
+	BLOCK_ACL,
 	BLOCK_ENV,
 	BLOCK_COUNT,
 };
@@ -38,6 +39,8 @@ enum conf_kind {
 	KIND_SIZE,
 	KIND_TIME,    /* kept in nanoseconds */
 	KIND_SECONDS, /* a time kept in whole seconds, rounded up */
+	KIND_DECIMAL, /* kept in thousandths */
+	KIND_RATE,    /* kept as conf_value_rate() packs it, in a struct limit_rate in the end */
 	KIND_WORD,    /* one of words */
 	KIND_STRING,
 	KIND_PATH, /* absolute */
@@ -50,6 +53,8 @@ enum conf_kind {
 	KIND_VARIABLES, /* names of environment variables */
 	KIND_GROUPS,
 	KIND_ENDPOINTS,
+	KIND_NETWORKS, /* who may or may not connect */
+	KIND_HOURS,    /* times of the week */
 };
 
 /* What an endpoint must be for an option to mean anything to it. */
@@ -72,6 +77,8 @@ enum conf_option_flag {
 	OPTION_ROOT = 32,        /* the default holds when superd was started as root */
 	OPTION_REQUIRED = 64,
 	OPTION_PRIVILEGED = 128, /* only where superd was started as root */
+	OPTION_GUARD = 256,      /* keeps clients out: where it needs the peer, an inherited one is
+				    an error too, for nothing may look guarded that is not */
 };
 
 struct conf_word {
@@ -80,7 +87,7 @@ struct conf_word {
 };
 
 struct conf_option {
-	enum conf_block_kind block; /* BLOCK_TOP, BLOCK_SERVICE, BLOCK_LOG or BLOCK_LIMITS */
+	enum conf_block_kind block; /* of the blocks that hold options of their own */
 	const char *name;
 	enum conf_kind kind;
 	const char *fallback; /* the default as one would write it (a list: with blanks between);

@@ -20,8 +20,9 @@ struct conf_value {
 	const char *text; /* decoded: escapes and ${} are gone */
 	const struct conf_file *file;
 	unsigned line;
-	int64_t number;                 /* what the text means, for kinds that are numbers */
-	struct conf_endpoint *endpoint; /* for KIND_ENDPOINTS */
+	int64_t number;                       /* what the text means, for kinds that are numbers */
+	struct conf_endpoint *endpoint;       /* for KIND_ENDPOINTS */
+	const struct conf_networks *networks; /* for KIND_NETWORKS */
 };
 
 /* name = value, name += { value, ... } */

@@ -182,6 +182,86 @@ int conf_value_time(const char *text, int64_t min, int64_t max, int64_t *value, 
 	return 0;
 }
 
+int conf_value_decimal(
+	const char *text, int64_t min, int64_t max, int64_t *value, struct error *error)
+{
+	const char *at = text, *point;
+	int64_t number, part = 0;
+	size_t digits;
+	bool fits;
+
+	fits = value_digits(&at, 10, &number) == 0;
+	point = text + strspn(text, "0123456789");
+	digits = *point == '.' ? strspn(point + 1, "0123456789") : 0;
+	if (point == text || digits > 3 || (*point != '\0' && digits == 0) ||
+		(digits > 0 && point[1 + digits] != '\0'))
+		return error_set(error, 0, "'%.80s' is not a number such as 8 or 2.5", text);
+	at = point + 1;
+	if (digits > 0)
+		value_digits(&at, 10, &part);
+	for (; digits < 3; digits++)
+		part *= 10;
+	if (!fits || __builtin_mul_overflow(number, 1000, &number) ||
+		__builtin_add_overflow(number, part, &number) || number < min || number > max)
+		return value_range(KIND_DECIMAL, text, min, max, error);
+	*value = number;
+	return 0;
+}
+
+/* What stands behind the '/' of a rate: a unit ("s"), or a time that has one ("10s"). */
+static int value_rate_period(const char *text, int64_t *period_ns)
+{
+	const struct conf_unit *unit;
+	struct error ignored;
+
+	for (unit = time_units; unit->name != NULL; unit++) {
+		if (strcmp(unit->name, text) == 0) {
+			*period_ns = unit->factor;
+			return 0;
+		}
+	}
+	if (value_is_digits(text))
+		return -1;
+	return conf_value_time(text, 0, INT64_MAX, period_ns, &ignored);
+}
+
+int conf_value_rate(const char *text, int64_t *value, struct error *error)
+{
+	const char *slash = strchr(text, '/'), *at = text;
+	struct limit_rate rate;
+	int64_t count = 0;
+	bool fits;
+
+	*value = 0;
+	if (strcmp(text, "0") == 0)
+		return 0;
+	fits = value_digits(&at, 10, &count) == 0;
+	at = text + strspn(text, "0123456789");
+	if (at == text || at != slash || value_rate_period(slash + 1, &rate.period_ns) != 0)
+		return error_set(error, 0,
+			"'%.80s' is not a rate such as 10/s, 100/m or 3/10s (0: none)", text);
+	if (!fits || count < 1 || count > CONF_RATE_COUNT)
+		return error_set(
+			error, 0, "%.80s: the number is not in 1..%d", text, CONF_RATE_COUNT);
+	if (rate.period_ns < CLOCK_NS_PER_MS || rate.period_ns > CONF_RATE_PERIOD_NS)
+		return error_set(error, 0, "%.80s: the time is not in 1ms..1d", text);
+	rate.count = (uint32_t)count;
+	*value = conf_value_rate_put(&rate);
+	return 0;
+}
+
+/* A period is whole milliseconds and at most 27 bits of them, a count at most 20. */
+struct limit_rate conf_value_rate_get(int64_t value)
+{
+	return (struct limit_rate){.count = (uint32_t)(value >> 32),
+		.period_ns = (value & UINT32_MAX) * CLOCK_NS_PER_MS};
+}
+
+int64_t conf_value_rate_put(const struct limit_rate *rate)
+{
+	return (int64_t)rate->count << 32 | rate->period_ns / CLOCK_NS_PER_MS;
+}
+
 int conf_value_word(
 	const char *text, const struct conf_word *words, int64_t *value, struct error *error)
 {
@@ -229,6 +309,10 @@ int conf_value_parse(
 			return -1;
 		*value = (*value + scale - 1) / scale;
 		return 0;
+	case KIND_DECIMAL:
+		return conf_value_decimal(text, option->min, option->max, value, error);
+	case KIND_RATE:
+		return conf_value_rate(text, value, error);
 	case KIND_WORD:
 	case KIND_WORDS:
 		return conf_value_word(text, option->words, value, error);
@@ -274,6 +358,33 @@ static void value_format_size(int64_t value, char text[CONF_VALUE_SIZE])
 		snprintf(text, CONF_VALUE_SIZE, "%" PRId64 "%s", value / unit->factor, unit->name);
 }
 
+static void value_format_decimal(int64_t value, char text[CONF_VALUE_SIZE])
+{
+	size_t used = (size_t)snprintf(
+		text, CONF_VALUE_SIZE, "%" PRId64 ".%03d", value / 1000, (int)(value % 1000));
+
+	while (text[used - 1] == '0')
+		text[--used] = '\0';
+	if (text[used - 1] == '.')
+		text[--used] = '\0';
+}
+
+static void value_format_rate(int64_t value, char text[CONF_VALUE_SIZE])
+{
+	struct limit_rate rate = conf_value_rate_get(value);
+	const struct conf_unit *unit = time_units;
+	char period[CONF_VALUE_SIZE];
+
+	while (unit->name != NULL && unit->factor != rate.period_ns)
+		unit++;
+	value_format_time(rate.period_ns, period);
+	if (rate.count == 0)
+		snprintf(text, CONF_VALUE_SIZE, "0");
+	else
+		snprintf(text, CONF_VALUE_SIZE, "%" PRIu32 "/%.30s", rate.count,
+			unit->name == NULL ? period : unit->name);
+}
+
 char *conf_value_format(enum conf_kind kind, int64_t value, char text[CONF_VALUE_SIZE])
 {
 	if (value == CONF_UNLIMITED) {
@@ -295,6 +406,12 @@ char *conf_value_format(enum conf_kind kind, int64_t value, char text[CONF_VALUE
 		break;
 	case KIND_SECONDS:
 		value_format_time(value * CLOCK_NS_PER_S, text);
+		break;
+	case KIND_DECIMAL:
+		value_format_decimal(value, text);
+		break;
+	case KIND_RATE:
+		value_format_rate(value, text);
 		break;
 	default:
 		snprintf(text, CONF_VALUE_SIZE, "%" PRId64, value);

@@ -8,6 +8,7 @@
 
 #include "superd/conf_schema.h"
 #include "superd/error.h"
+#include "superd/limit.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,6 +34,23 @@ int conf_value_size(
 /* Nanoseconds: "500ms", "30s", "5m", "2h", "1d", sums in that order "1m30s"; "30" is 30s. */
 int conf_value_time(
 	const char *text, int64_t min, int64_t max, int64_t *value, struct error *error);
+
+/* A number with up to three decimals, kept in thousandths: "8", "2.5"; min and max alike. */
+int conf_value_decimal(
+	const char *text, int64_t min, int64_t max, int64_t *value, struct error *error);
+
+/* The largest count of a rate, and its longest period. */
+#define CONF_RATE_COUNT 1000000
+#define CONF_RATE_PERIOD_NS (86400 * INT64_C(1000000000))
+
+/* "10/s", "100/m", "3/10s", or "0" for none; *value is for conf_value_rate_get(). */
+int conf_value_rate(const char *text, int64_t *value, struct error *error);
+
+/* The rate that a value of KIND_RATE stands for. */
+struct limit_rate conf_value_rate_get(int64_t value);
+
+/* The value of KIND_RATE that stands for a rate. */
+int64_t conf_value_rate_put(const struct limit_rate *rate);
 
 /* One of words (its value). */
 int conf_value_word(

@@ -142,6 +142,8 @@ static const char *walk_option_home(const struct conf_section *section, const ch
 			return "it belongs in a limits { } block";
 		case BLOCK_LOG:
 			return "it belongs in a log { } block";
+		case BLOCK_ACL:
+			return "it belongs in an acl { } block";
 		default:
 			break;
 		}

@@ -43,6 +43,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/conf_loader.c superd/conf_loader.h \
 	superd/conf_map.c superd/conf_map.h \
 	superd/conf_merge.c superd/conf_merge.h \
+	superd/conf_network.c superd/conf_network.h \
 	superd/conf_outline.c superd/conf_outline.h \
 	superd/conf_parse.c superd/conf_parse.h \
 	superd/conf_pool.c superd/conf_pool.h \
@@ -56,7 +57,8 @@ superd_libsuperd_a_SOURCES += \
 	superd/conf_tree.c superd/conf_tree.h \
 	superd/conf_value.c superd/conf_value.h \
 	superd/conf_walk.c superd/conf_walk.h \
-	superd/conf_build_creds.c superd/conf_build_exec.c superd/conf_build_listen.c
+	superd/conf_build_acl.c superd/conf_build_creds.c superd/conf_build_exec.c \
+	superd/conf_build_listen.c
 
 # the parts that service joins
 superd_libsuperd_a_SOURCES += \
