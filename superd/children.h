@@ -10,6 +10,7 @@
 
 #include "superd/addr.h"
 #include "superd/error.h"
+#include "superd/loop.h"
 #include "superd/step.h"
 
 #include <stdbool.h>
@@ -26,8 +27,10 @@ struct child {
 	struct step_failure *failure; /* in shared memory: read at the reap */
 	uint64_t id;
 	int64_t started_ns;
+	struct loop_timer deadline; /* the owner's: when it is asked to end, then killed */
 	struct peer peer;
 	pid_t pid;
+	bool overdue;   /* its deadline has passed: it was asked to end */
 	bool stuck;     /* it was killed before its exec, where it hung */
 	bool sentenced; /* TERM was sent: its group gets KILL before it is reaped */
 };

@@ -80,7 +80,7 @@ EXTRA_DIST += superd/spawn_vm.c superd/spawn_vm_none.c
 # services, and the whole
 superd_libsuperd_a_SOURCES += \
 	superd/service.c superd/service.h superd/service_private.h \
-	superd/service_accept.c superd/service_launch.c superd/service_wait.c \
+	superd/service_accept.c superd/service_deadline.c superd/service_launch.c superd/service_wait.c \
 	superd/super.c superd/super.h superd/super_private.h superd/super_start.c
 
 sbin_PROGRAMS += superd/superd

@@ -207,6 +207,19 @@ void report_exit(struct report_subject *subject, const struct report_session *se
 	log_end(&record);
 }
 
+void report_deadline(
+	struct report_subject *subject, const struct report_session *session, const char *limit)
+{
+	struct log_record record;
+
+	subject_begin(subject, &record, EVENT_EXIT, LEVEL_NOTICE, "deadline");
+	log_hex(&record, "id", session->id);
+	record_peer(&record, "peer", session->peer);
+	log_int(&record, "pid", session->pid);
+	log_string(&record, "limit", limit);
+	log_end(&record);
+}
+
 static void summary_write_refusal(struct summary *summary)
 {
 	struct log_record record;

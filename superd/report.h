@@ -70,6 +70,10 @@ struct report_session {
 void report_accept(
 	struct report_subject *subject, const struct report_session *session, unsigned running);
 
+/* A program's time is over: limit is the option that says so, "time" or "idle". */
+void report_deadline(
+	struct report_subject *subject, const struct report_session *session, const char *limit);
+
 /* status and usage are wait4(2)'s. */
 void report_exit(struct report_subject *subject, const struct report_session *session, int status,
 	const struct rusage *usage, int64_t elapsed_ns);

@@ -192,6 +192,8 @@ int service_new(struct service_context *context, const struct conf_service *conf
 	made->sources = limit_new();
 	if (conf->stderr_to == STDERR_LOG)
 		made->errpipe = errpipe_new(context->loop, service_stderr_line, made);
+	if (made->sources != NULL)
+		limit_set_policy(made->sources, &conf->limits.sources);
 	if (made->report == NULL || made->listeners == NULL || made->groups == NULL ||
 		made->sources == NULL || service_make_groups(made) != 0 ||
 		(conf->stderr_to == STDERR_LOG && made->errpipe == NULL)) {
@@ -335,11 +337,12 @@ static void service_report_failure(struct service *service, const struct child *
 }
 
 void service_reaped(
-	struct service *service, const struct child *child, int status, const struct rusage *usage)
+	struct service *service, struct child *child, int status, const struct rusage *usage)
 {
 	struct service_group *group = child->detail;
 	int64_t elapsed_ns = clock_now_ns() - child->started_ns;
 
+	loop_timer_stop(service->context->loop, &child->deadline);
 	service->running--;
 	if (group == NULL)
 		limit_release(service->sources, &child->peer);

@@ -42,6 +42,8 @@ struct service_context {
 	struct report *report;
 	const struct conf *conf;
 	int null_fd;             /* /dev/null, low: where a new program's table reaches */
+	unsigned load_permille;  /* the 1-minute load, */
+	int64_t load_ns;         /* and when it was read; 0: never */
 	uint64_t last_id;        /* of connections and wait programs */
 	struct service *starved; /* waiting for descriptors, processes or slots */
 	void (*starved_cb)(struct service_context *context); /* the list is not empty any more */
@@ -107,7 +109,7 @@ void service_update_watch(struct service *service);
 
 /* A program of this service has ended; its entry no longer counts. */
 void service_reaped(
-	struct service *service, const struct child *child, int status, const struct rusage *usage);
+	struct service *service, struct child *child, int status, const struct rusage *usage);
 
 /* A start of it hung and was killed. */
 void service_stuck(struct service *service, pid_t pid);

@@ -4,15 +4,20 @@
 #include "config.h"
 #include "superd/service_private.h"
 
+#include "superd/acl.h"
 #include "superd/admit.h"
+#include "superd/clock.h"
 #include "superd/descriptor.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ACCEPTS_PER_TURN 64
+#define ACCEPT_GROUPS 1024 /* of a unix peer that are looked at; one with more has none */
 
 /* The own end of the connection; asked for only where it is not the listener's own address. */
 static void accept_local(const struct listener *listener, int fd, struct peer *local)
@@ -85,18 +90,54 @@ static void accept_banner(const struct service *service, int fd)
 		send(fd, banner, strlen(banner), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* The 1-minute load in thousandths, read at most once a second. */
+static unsigned accept_load(struct service_context *context)
+{
+	int64_t now_ns = loop_now_ns(context->loop);
+	double load;
+
+	if (context->load_ns == 0 || now_ns - context->load_ns >= CLOCK_NS_PER_S) {
+		context->load_permille = getloadavg(&load, 1) == 1 ? (unsigned)(load * 1000) : 0;
+		context->load_ns = now_ns;
+	}
+	return context->load_permille;
+}
+
+/* What is looked up for the verdict is only what the service's rules ask for. */
+static enum admit_verdict accept_verdict(struct service *service, const struct peer *peer, int fd)
+{
+	struct service_context *context = service->context;
+	const struct conf_service *conf = service->conf;
+	gid_t groups[ACCEPT_GROUPS];
+	socklen_t length = sizeof(groups);
+	struct admit_facts facts = {
+		.peer = peer,
+		.sources = service->sources,
+		.now_ns = loop_now_ns(context->loop),
+		.running = service->running,
+		.running_all = (unsigned)children_count(context->children),
+		.max_all = context->conf->max_instances,
+	};
+
+	if (conf->hours != NULL)
+		facts.wall = time(NULL);
+	if (conf->limits.load_permille > 0)
+		facts.load_permille = accept_load(context);
+	if (peer->family == AF_UNIX && acl_has_groups(conf->acl) &&
+		getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &length) == 0) {
+		facts.groups = groups;
+		facts.group_count = length / sizeof(groups[0]);
+	}
+	return admit_check(conf, &facts);
+}
+
 /* The accepted connection: refused, or given its program. Returns whether the turn goes on. */
 static bool accept_connection(struct service *service, const struct listener *listener,
 	struct spawn_slot *slot, struct child *child, int fd)
 {
-	struct service_context *context = service->context;
-	enum admit_verdict verdict;
+	enum admit_verdict verdict = accept_verdict(service, &child->peer, fd);
 	struct peer local;
 
-	verdict = admit_check(
-		service->conf, &(struct admit_facts){.running = service->running,
-				       .running_all = (unsigned)children_count(context->children),
-				       .max_all = context->conf->max_instances});
 	if (verdict != ADMIT_ACCEPT) {
 		accept_refuse(service, &child->peer, fd, verdict);
 		service_unprepare(service, slot, child);
