@@ -254,6 +254,14 @@ int peer_set_credentials(struct peer *peer, int fd)
 	return 0;
 }
 
+bool peer_is_local(const struct peer *peer)
+{
+	static const uint8_t loopback6[16] = {[15] = 1};
+
+	return peer->family == AF_UNIX || (peer->family == AF_INET && peer->u.ip[0] == 127) ||
+	       (peer->family == AF_INET6 && memcmp(peer->u.ip, loopback6, sizeof(loopback6)) == 0);
+}
+
 char *peer_format_host(const struct peer *peer, char text[ADDR_TEXT_SIZE])
 {
 	char host[ADDR_HOST_SIZE] = "";

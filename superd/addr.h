@@ -79,6 +79,9 @@ void peer_set(struct peer *peer, const struct sockaddr *address, socklen_t lengt
 /* Fills the credentials of a unix peer from the connected socket fd; 0, or -1 with errno. */
 int peer_set_credentials(struct peer *peer, int fd);
 
+/* Whether peer is on this machine: a loopback address, or a unix peer. */
+bool peer_is_local(const struct peer *peer);
+
 /* Writes the address alone: "127.0.0.1", "2001:db8::1", "fe80::1%2"; "" for others. */
 char *peer_format_host(const struct peer *peer, char text[ADDR_TEXT_SIZE]);
 

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "superd/conf_build.h"
 #include "superd/conf_check.h"
+#include "superd/conf_claim.h"
 #include "superd/conf_value.h"
 
 #include <stdarg.h>
@@ -183,31 +184,38 @@ static void build_rlimits(
 	limits->rlimits = list;
 }
 
-/* What sources may do; burst alone does nothing. */
-static void build_sources(struct conf_making *making, struct conf_limits *limits)
-{
-	const struct conf_setting *per_source =
-		conf_merge_find_name(making->layers, BLOCK_LIMITS, "per-source");
-	const struct conf_setting *burst =
-		conf_merge_find_name(making->layers, BLOCK_LIMITS, "burst");
-	struct limit_policy *sources = &limits->sources;
-
-	sources->local_exempt = per_source == NULL;
-	if (per_source == NULL)
-		sources->per_source = limits->instances < 4 ? 1 : limits->instances / 4;
-	if (sources->rate.count == 0 && sources->per_source_rate.count == 0 &&
-		conf_making_is_own(making, burst) && !making->bad)
-		conf_setting_problem(making->builder->tree->report, burst,
-			"has no effect without rate or per-source-rate");
-}
-
 static void build_limits(struct conf_making *making)
 {
 	struct conf_limits *limits = &making->service->limits;
+	struct limit_policy *sources = &limits->sources;
 
 	build_block(making->builder, making->layers, BLOCK_LIMITS, limits);
-	build_sources(making, limits);
+	sources->local_exempt =
+		conf_merge_find_name(making->layers, BLOCK_LIMITS, "per-source") == NULL;
+	if (sources->local_exempt)
+		sources->per_source = limits->instances < 4 ? 1 : limits->instances / 4;
 	build_rlimits(making->builder, making->layers, limits);
+}
+
+/* burst alone does nothing. */
+static void build_check_burst(struct conf_making *making)
+{
+	const struct conf_setting *burst =
+		conf_merge_find_name(making->layers, BLOCK_LIMITS, "burst");
+	static const char *const rates[] = {"rate", "per-source-rate"};
+	const struct conf_setting *rate;
+	size_t i;
+
+	if (burst->bad || !conf_making_is_own(making, burst) ||
+		!conf_service_applies(making->service, APPLIES_ACCEPTED))
+		return;
+	for (i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		rate = conf_merge_find_name(making->layers, BLOCK_LIMITS, rates[i]);
+		if (rate->bad || rate->values[0].number != 0)
+			return;
+	}
+	conf_setting_problem(making->builder->tree->report, burst,
+		"has no effect without rate or per-source-rate");
 }
 
 /* --- services ------------------------------------------------------------------------------ */
@@ -233,6 +241,7 @@ static void build_service(struct conf_builder *builder, const struct conf_sectio
 	if (conf_merge_find_name(layers, BLOCK_SERVICE, "no-new-privileges") == NULL)
 		service->no_new_privileges = service->creds.uid != 0;
 	conf_build_listen(&making);
+	build_check_burst(&making);
 	conf_build_acl(&making);
 	conf_build_exec(&making);
 }

@@ -149,7 +149,7 @@ static bool network_is_identity(const char *text, size_t length)
 	return network_begins(text, length, "user:") || network_begins(text, length, "group:");
 }
 
-/* Adds to *error the word or prefix that was probably meant. */
+/* Says in *error the word or prefix that was probably meant, where there is one. */
 static void network_suggest(struct conf_pool *pool, const char *text, struct error *error)
 {
 	static const char *const words[] = {
@@ -158,13 +158,14 @@ static void network_suggest(struct conf_pool *pool, const char *text, struct err
 	const char *word =
 		colon == NULL ? text : conf_pool_string(pool, text, (size_t)(colon - text) + 1);
 	struct conf_suggest suggest = conf_suggest_begin(word);
-	size_t i, used = strlen(error->text);
 	char hint[CONF_SUGGEST_SIZE];
+	size_t i;
 
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		conf_suggest_offer(&suggest, words[i]);
-	snprintf(error->text + used, sizeof(error->text) - used, "%s",
-		conf_suggest_text(&suggest, hint));
+	if (suggest.best != NULL)
+		error_set(error, 0, "'%.64s' is no network%s", text,
+			conf_suggest_text(&suggest, hint));
 }
 
 /* --- a list -------------------------------------------------------------------------------- */

@@ -141,15 +141,6 @@ static struct limit_source *source_add(struct limit *limit, const struct peer *p
 	return source;
 }
 
-/* Peers whom `per-source` spares where it was not set. */
-static bool peer_is_local(const struct peer *peer)
-{
-	static const uint8_t loopback6[16] = {[15] = 1};
-
-	return peer->family == AF_UNIX || (peer->family == AF_INET && peer->u.ip[0] == 127) ||
-	       (peer->family == AF_INET6 && memcmp(peer->u.ip, loopback6, sizeof(loopback6)) == 0);
-}
-
 /* --- the whole ------------------------------------------------------------------------------ */
 
 struct limit *limit_new(void)

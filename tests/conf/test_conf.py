@@ -53,9 +53,9 @@ def place(build):
     shutil.rmtree(folder)
 
 
-def environment():
+def environment(place):
     kept = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
-    return {**ENVIRONMENT, **kept}
+    return {**ENVIRONMENT, **kept, "SUPERD_TEST_PLACE": str(place)}
 
 
 def copy(place, kind, name):
@@ -74,7 +74,7 @@ def confcheck(place, *arguments, user=None, **more):
     return subprocess.run(
         [place / "confcheck", *map(str, arguments)],
         cwd=place,
-        env=environment(),
+        env=environment(place),
         user=user,
         group=user,
         extra_groups=[] if user is not None else None,
@@ -518,7 +518,7 @@ def load_many(place, texts):
     result = subprocess.run(
         [place / "confcheck", "many", place / "services"],
         cwd=place,
-        env=environment(),
+        env=environment(place),
         input="\n".join(names) + "\n",
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
