@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "superd/conf.h"
+#include "superd/explain.h"
 #include "superd/log.h"
 #include "superd/super.h"
 
@@ -13,21 +14,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EXIT_CONF 1
 #define EXIT_USAGE 2
 
-enum { OPTION_READY_FD = 256, OPTION_LOOP, OPTION_SPAWN };
+enum { OPTION_READY_FD = 256, OPTION_LOOP, OPTION_SPAWN, OPTION_EXPLAIN };
 
-enum deed { DEED_RUN, DEED_CHECK, DEED_PRINT };
+enum deed { DEED_RUN, DEED_CHECK, DEED_PRINT, DEED_EXPLAIN };
+
+/* The command line: what to do, and with what. */
+struct command {
+	enum deed deed;
+	struct super_options options;
+	const char *address; /* DEED_EXPLAIN: who comes, */
+	const char *service; /* and to which service */
+};
 
 static const char usage_text[] =
 	"usage: superd [-c FILE] [-d] [-p PIDFILE] [-l LEVEL] [--ready-fd=N]\n"
 	"              [--loop=select|epoll] [--spawn=vm|fork]    run (foreground unless -d)\n"
 	"       superd -t [-c FILE]    check the configuration: every problem, one a line\n"
 	"       superd -T [-c FILE]    print the effective configuration\n"
+	"       superd --explain ADDRESS SERVICE [-c FILE]    which rule decides for this client\n"
 	"       superd -h | -V         this text; the version\n"
 	"FILE is " SYSCONFDIR "/superd.conf by default.\n";
 
@@ -80,12 +90,14 @@ static enum spawn_kind parse_spawn(const char *text)
 	return SPAWN_FORK;
 }
 
-static void parse_options(int argc, char **argv, struct super_options *options, enum deed *deed)
+static void parse_options(int argc, char **argv, struct command *command)
 {
+	struct super_options *options = &command->options;
 	static const struct option longs[] = {
 		{"ready-fd", required_argument, NULL, OPTION_READY_FD},
 		{"loop", required_argument, NULL, OPTION_LOOP},
 		{"spawn", required_argument, NULL, OPTION_SPAWN},
+		{"explain", required_argument, NULL, OPTION_EXPLAIN},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
@@ -107,10 +119,14 @@ static void parse_options(int argc, char **argv, struct super_options *options, 
 			options->level = parse_level(optarg);
 			break;
 		case 't':
-			*deed = DEED_CHECK;
+			command->deed = DEED_CHECK;
 			break;
 		case 'T':
-			*deed = DEED_PRINT;
+			command->deed = DEED_PRINT;
+			break;
+		case OPTION_EXPLAIN:
+			command->deed = DEED_EXPLAIN;
+			command->address = optarg;
 			break;
 		case OPTION_READY_FD:
 			options->ready_fd = parse_fd(optarg);
@@ -131,7 +147,9 @@ static void parse_options(int argc, char **argv, struct super_options *options, 
 			usage();
 		}
 	}
-	if (optind != argc)
+	if (command->deed == DEED_EXPLAIN && optind < argc)
+		command->service = argv[optind++];
+	if (optind != argc || (command->deed == DEED_EXPLAIN && command->service == NULL))
 		usage();
 }
 
@@ -178,42 +196,69 @@ static void print_message(void *owner, enum conf_severity severity, const char *
 	fprintf(stderr, severity == CONF_WARNING ? "%s (warning)\n" : "%s\n", text);
 }
 
-static int check_or_print(const struct super_options *options, enum deed deed)
+/* Prints the verdict on a client; its exit status is 0 where it is accepted. */
+static int explain_client(const struct command *command, const struct conf *conf)
 {
+	struct explain_client client;
+	struct error error;
+	bool accepted;
+
+	if (explain_parse(command->address, &client, &error) != 0 ||
+		explain(conf, command->service, &client, time(NULL), stdout, &accepted, &error) !=
+			0) {
+		fprintf(stderr, "superd: %s\n", error.text);
+		return EXIT_USAGE;
+	}
+	return accepted ? 0 : 1;
+}
+
+/* What needs the configuration and no running superd. */
+static int look_at_configuration(const struct command *command)
+{
+	static const int modes[] = {
+		[DEED_CHECK] = CONF_CHECK, [DEED_PRINT] = CONF_PRINT, [DEED_EXPLAIN] = CONF_BUILD};
 	struct conf_request request = {
-		.file = options->conf_file,
-		.service_directory = options->service_directory,
-		.mode = deed == DEED_PRINT ? CONF_PRINT : CONF_CHECK,
+		.file = command->options.conf_file,
+		.service_directory = command->options.service_directory,
+		.mode = modes[command->deed],
 	};
 	const struct conf *conf;
 	struct error error;
+	int status = 0;
 
-	if (conf_load(&request, print_message, NULL, &conf, &error) == 0)
-		return 0;
-	if (error.text[0] != '\0')
-		fprintf(stderr, "superd: %s\n", error.text);
-	return EXIT_CONF;
+	if (conf_load(&request, print_message, NULL, &conf, &error) != 0) {
+		if (error.text[0] != '\0')
+			fprintf(stderr, "superd: %s\n", error.text);
+		return EXIT_CONF;
+	}
+	if (command->deed == DEED_EXPLAIN)
+		status = explain_client(command, conf);
+	conf_free(conf);
+	return status;
 }
 
 int main(int argc, char **argv)
 {
-	struct super_options options = {
-		.conf_file = SYSCONFDIR "/superd.conf",
-		.level = -1,
-		.ready_fd = -1,
-		.loop = LOOP_AUTO,
-		.spawn = SPAWN_AUTO,
+	struct command command = {
+		.deed = DEED_RUN,
+		.options = {.conf_file = SYSCONFDIR "/superd.conf",
+			.level = -1,
+			.ready_fd = -1,
+			.loop = LOOP_AUTO,
+			.spawn = SPAWN_AUTO},
 	};
-	enum deed deed = DEED_RUN;
 	char *folder = service_directory();
 	char *pid_file;
 	int status;
 
-	parse_options(argc, argv, &options, &deed);
-	pid_file = absolute_path(options.pid_file);
-	options.service_directory = folder;
-	options.pid_file = pid_file;
-	status = deed == DEED_RUN ? super_run(&options) : check_or_print(&options, deed);
+	parse_options(argc, argv, &command);
+	pid_file = absolute_path(command.options.pid_file);
+	command.options.service_directory = folder;
+	command.options.pid_file = pid_file;
+	if (command.deed == DEED_RUN)
+		status = super_run(&command.options);
+	else
+		status = look_at_configuration(&command);
 	free(pid_file);
 	free(folder);
 	return status;
