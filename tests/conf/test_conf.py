@@ -210,6 +210,22 @@ def test_manual_page_examples(place, source):
     assert confcheck(place, "check", "a.conf").returncode == 1
 
 
+def test_manual_page_examples_of_limits(place, source):
+    """Each is a configuration by itself and its program is at hand: nothing is wrong with it."""
+    page = (source / "man/superd.conf.5").read_text()
+    options = page[page.index(".Ss limits") : page.index(".Ss log")]
+    blocks = re.findall(r"^\.Bd.*?\n(.*?)^\.Ed", options, re.M | re.S)
+    blocked = place / "blocked"
+    blocked.write_text("192.0.2.1\n")
+    blocked.chmod(0o644)
+    assert len(blocks) >= 12
+    for block in blocks:
+        text = block.replace(r"\e", "\\").replace("/etc/superd.d/blocked", str(blocked))
+        (place / "a.conf").write_text(text)
+        result = confcheck(place, "check", "a.conf", place / "services")
+        assert (result.stderr, result.returncode) == ("", 0), block
+
+
 # --- files that are none ------------------------------------------------------------------
 
 SERVICE = "service a { listen = 7000  exec = /bin/cat }\n"
