@@ -9,6 +9,18 @@ etc/superd.service: etc/superd.service.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) etc && $(SED) -e 's|@sbindir[@]|$(sbindir)|g' \
 		-e 's|@sysconfdir[@]|$(sysconfdir)|g' $(srcdir)/etc/superd.service.in >$@
 
+# The user of messenger and its spool, for systemd-sysusers(8) and systemd-tmpfiles(8).
+sysusersdir = $(prefix)/lib/sysusers.d
+dist_sysusers_DATA = etc/sysusers.d/superd.conf
+tmpfilesdir = $(prefix)/lib/tmpfiles.d
+tmpfiles_DATA = etc/tmpfiles.d/superd.conf
+EXTRA_DIST += etc/tmpfiles.d/superd.conf.in
+CLEANFILES += etc/tmpfiles.d/superd.conf
+
+etc/tmpfiles.d/superd.conf: etc/tmpfiles.d/superd.conf.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) etc/tmpfiles.d && $(SED) -e 's|@localstatedir[@]|$(localstatedir)|g' \
+		$(srcdir)/etc/tmpfiles.d/superd.conf.in >$@
+
 INSTALL_CONFIG = superd.conf superd.d/README
 
 install-data-local:

@@ -8,3 +8,5 @@ dist_man_MANS += man/superd-service.7 \
 # chat
 dist_man_MANS += man/superd-chat.8
 dist_man_MANS += man/superd.conf.5
+# messenger and its client
+dist_man_MANS += man/superd-messenger.8 man/climess.1

@@ -123,8 +123,8 @@ static void child_limit(__rlimit_resource_t resource, rlim_t value)
 /* A process that does one thing, is alone with its pipe and cannot outlive its purpose. */
 static void child_prepare(int *fd, pid_t parent)
 {
-	rlim_t mapped = child_mapped();
 	sigset_t none;
+	rlim_t mapped;
 	int number;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -142,6 +142,7 @@ static void child_prepare(int *fd, pid_t parent)
 		_exit(1);
 	*fd = 3;
 	close_range(4, ~0U, 0);
+	mapped = child_mapped();
 	if (mapped > 0)
 		child_limit(RLIMIT_AS, mapped + CONF_LOADER_MEMORY);
 	child_limit(RLIMIT_CPU, CONF_LOADER_CPU_S);

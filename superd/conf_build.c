@@ -231,6 +231,10 @@ static void build_service(struct conf_builder *builder, const struct conf_sectio
 	service->tos = -1;
 	service->mark = -1;
 	build_block(builder, layers, BLOCK_SERVICE, service);
+	/* Only root may go back to 0 from where superd was started. */
+	if (!builder->ident->root &&
+		conf_merge_find_name(layers, BLOCK_SERVICE, "nice")->file == NULL)
+		service->nice = getpriority(PRIO_PROCESS, 0);
 	build_limits(&making);
 	build_log(builder, layers, &service->log);
 	conf_build_creds(&making);

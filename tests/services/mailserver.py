@@ -144,13 +144,16 @@ class AcceptLoop:
         return (self.folder / "log").read_text(encoding="ascii")
 
     def stop(self):
-        """No more connections; returns when every child has ended."""
+        """No more connections; returns when every child has ended.  May be called again."""
+        if self._thread is None:
+            return
         os.write(self._stop, b"x")
         self._thread.join(drive.DEADLINE)
         hanging = self._thread.is_alive()
         for child in self.children() if hanging else []:
             child.kill()
         self._thread.join()
+        self._thread = None
         for listener in self._commands:
             listener.close()
         for fd in (self._stopping, self._stop, self._log):
@@ -171,10 +174,10 @@ class Superd:
                 self.ports[service] = port = listener.getsockname()[1]
             words = command_of(build, service, spool, options)
             blocks.append("service %s {\n\tlisten = 127.0.0.1:%d\n\texec = { %s }\n%s"
-                          "\tlimits { instances = 128  per-source = 0 }\n}\n" % (
+                          "\tlimits { instances = 128 }\n}\n" % (
                               service, port, ", ".join(f'"{word}"' for word in words),
                               "\tuser = root\n" if os.getuid() == 0 else ""))
-        (folder / "superd.conf").write_text('control-socket = ""\n' + "".join(blocks))
+        (folder / "superd.conf").write_text("".join(blocks))
         reader, writer = os.pipe()
         with open(folder / "log", "wb") as log:
             self._process = subprocess.Popen(
@@ -195,7 +198,9 @@ class Superd:
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
     def stop(self):
-        """Waits for the children, then ends superd in order."""
+        """Waits for the children, then ends superd in order.  May be called again."""
+        if self._process.returncode is not None:
+            return
         path = f"/proc/{self._process.pid}/task/{self._process.pid}/children"
 
         def idle():

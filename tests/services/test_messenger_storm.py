@@ -7,8 +7,7 @@ killed with SIGKILL and clients end in every way they can.  Every message that w
 all; nothing else is ever fetched.
 
 SUPERD_STORM_SECONDS sets how long each storm lasts (default 10; make soak: 600),
-SUPERD_STORM_SEED the seed, which is printed, and SUPERD_STORM_SERVER=superd has superd accept
-instead of the tests' own loop.
+SUPERD_STORM_SEED the seed, which is printed.
 """
 
 import contextlib
@@ -28,8 +27,6 @@ import mailserver
 
 SECONDS = float(os.environ.get("SUPERD_STORM_SECONDS", "10"))
 SEED = int(os.environ.get("SUPERD_STORM_SEED", str(time.time_ns() % 1_000_000_000)))
-SERVER = {"loop": mailserver.AcceptLoop, "superd": mailserver.Superd}[
-    os.environ.get("SUPERD_STORM_SERVER", "loop")]
 
 SENDERS = 40
 FETCHERS = 4
@@ -269,26 +266,31 @@ class Storm:
         return len(stored), len(seen)
 
 
-@pytest.fixture(params=[1, 2], ids=["one server", "two servers"])
+@pytest.fixture(params=[(mailserver.AcceptLoop, 1), (mailserver.Superd, 2)],
+                ids=["one accept loop", "two superds"])
 def servers(request, build, tmp_path):
     """Servers on one spool."""
+    kind, count = request.param
     spool = tmp_path / "spool"
     spool.mkdir(mode=0o700)
-    started = [SERVER(build, tmp_path / f"server{number}", spool, OPTIONS)
-               for number in range(request.param)]
-    yield started
-    shutil.rmtree(spool, ignore_errors=True)
+    started = []
+    try:
+        for number in range(count):
+            started.append(kind(build, tmp_path / f"server{number}", spool, OPTIONS))
+        yield started
+    finally:
+        for server in started:
+            server.stop()
+        shutil.rmtree(spool, ignore_errors=True)
 
 
 def test_a_storm(servers, tmp_path, capsys):
     storm = Storm(servers, SEED)
-    try:
-        storm.run_threads()
-        drive.until(lambda: not any(server.children() for server in servers), "no messengers")
-        storm.drain()
-    finally:
-        for server in servers:
-            server.stop()
+    storm.run_threads()
+    drive.until(lambda: not any(server.children() for server in servers), "no messengers")
+    storm.drain()
+    for server in servers:
+        server.stop()
     stored, seen = storm.check()
     with capsys.disabled():
         print(f"\nstorm: seed {SEED}, {len(storm.sent)} messages begun, {stored} answered 250, "

@@ -38,9 +38,9 @@ SERVICE_UNIT_TESTS = \
 
 # of services/mail/, the parts of messenger
 MAIL_UNIT_TESTS = \
-	tests/unit/test_login \
-	tests/unit/test_name \
-	tests/unit/test_passwd
+	tests/unit/test_mail_login \
+	tests/unit/test_mail_name \
+	tests/unit/test_mail_passwd
 
 # of services/clients/: the pure parts
 CLIENT_UNIT_TESTS = \

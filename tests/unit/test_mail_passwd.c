@@ -73,7 +73,7 @@ static void a_stranger_costs_what_a_user_costs(void **state)
 
 	(void)state;
 	for (int i = 0; i < 1000; i++) {
-		char login[LOGIN_SIZE], hash[PASSWD_HASH_SIZE], again[PASSWD_HASH_SIZE];
+		char login[16], hash[PASSWD_HASH_SIZE], again[PASSWD_HASH_SIZE];
 
 		snprintf(login, sizeof(login), "x%05d", i);
 		assert_false(passwd_find(text, login, hash));
@@ -86,12 +86,12 @@ static void a_stranger_costs_what_a_user_costs(void **state)
 }
 
 /* A password file with that text, in a folder of its own. */
-static void file_write(char path[32], const char *text)
+static void file_write(char path[40], const char *text)
 {
 	FILE *file;
 	int fd;
 
-	strcpy(path, "/tmp/test_passwd.XXXXXX");
+	strcpy(path, "/tmp/test_mail_passwd.XXXXXX");
 	fd = mkstemp(path);
 	assert_true(fd >= 0);
 	file = fdopen(fd, "w");
@@ -117,7 +117,7 @@ static void passwords_are_checked(void **state)
 		{"broken", "secret", 0},
 		{"nohash", "", 0},
 	};
-	char path[32], text[1024];
+	char path[40], text[1024];
 	struct crypt_data work = {.initialized = 0};
 
 	(void)state;
@@ -142,7 +142,7 @@ static void nobody_gets_in_by_a_file_without_users(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		struct trouble trouble;
-		char path[32];
+		char path[40];
 
 		file_write(path, texts[i]);
 		assert_int_equal(passwd_check(path, "maria1", "", &trouble), 0);
@@ -152,7 +152,7 @@ static void nobody_gets_in_by_a_file_without_users(void **state)
 
 static void a_bad_file_is_trouble(void **state)
 {
-	char folder[] = "/tmp/test_passwd.XXXXXX";
+	char folder[] = "/tmp/test_mail_passwd.XXXXXX";
 	char fifo[sizeof(folder) + 8];
 	struct trouble trouble;
 
