@@ -178,6 +178,17 @@ def test_enough_files():
     assert len(BAD) >= 100
 
 
+def test_computed_values_are_told(place):
+    """What the default of per-source comes to stands in the print, but does not set it."""
+    (place / "a.conf").write_text(
+        "service a { listen = 7000  exec = /bin/cat  limits { instances = 41 } }\n"
+        "service b { listen = udp:7000  exec = /bin/cat }\n"
+    )
+    printed = confcheck(place, "print", "a.conf").stdout
+    assert re.findall(r"^\s*# (per-source .*)$", printed, re.M) == ["per-source = 10 (default)"]
+    assert re.findall(r"^\s*per-source ", printed, re.M) == []
+
+
 # --- the manual page ----------------------------------------------------------------------
 
 
@@ -208,6 +219,22 @@ def test_manual_page_examples(place, source):
     for line in problems:
         assert re.search(r": exec: no program '|: no such (user|group) '|not started as root", line)
     assert confcheck(place, "check", "a.conf").returncode == 1
+
+
+def test_manual_page_examples_of_limits(place, source):
+    """Each is a configuration by itself and its program is at hand: nothing is wrong with it."""
+    page = (source / "man/superd.conf.5").read_text()
+    options = page[page.index(".Ss limits") : page.index(".Ss log")]
+    blocks = re.findall(r"^\.Bd.*?\n(.*?)^\.Ed", options, re.M | re.S)
+    blocked = place / "blocked"
+    blocked.write_text("192.0.2.1\n")
+    blocked.chmod(0o644)
+    assert len(blocks) >= 12
+    for block in blocks:
+        text = block.replace(r"\e", "\\").replace("/etc/superd.d/blocked", str(blocked))
+        (place / "a.conf").write_text(text)
+        result = confcheck(place, "check", "a.conf", place / "services")
+        assert (result.stderr, result.returncode) == ("", 0), block
 
 
 # --- files that are none ------------------------------------------------------------------
@@ -585,6 +612,94 @@ def test_noise(place):
     texts += [b"service a { env { " + b"".join(b"A%d=1 " % i for i in range(50000)) + b"} }"]
     statuses, _ = load_many(place, texts)
     assert set(statuses) == {"1"}
+
+
+# --- lists of networks --------------------------------------------------------------------
+
+
+def listed(place, content, mode=0o644):
+    """A configuration with a list, and the list."""
+    path = place / "list"
+    path.write_bytes(content)
+    path.chmod(mode)
+    text = 'service a { listen = 7000  exec = /bin/cat  acl { deny = "file:%s" } }\n' % path
+    (place / "a.conf").write_text(text)
+    return path
+
+
+def test_list_is_trusted_as_files_are(place):
+    prefix = 'a.conf:1: service "a": acl: deny: PLACE/list: '
+    path = listed(place, b"10.0.0.0/8\n", 0o666)
+    assert problem(place, "a.conf") == (
+        prefix + "is writable by everybody, mode 0666 (chmod o-w it)\n"
+    )
+    path.unlink()
+    assert problem(place, "a.conf") == prefix + "cannot read: No such file or directory\n"
+    os.mkfifo(path, 0o644)
+    assert problem(place, "a.conf") == prefix + "not a regular file\n"
+    path.unlink()
+    with open(path, "wb") as file:
+        file.truncate((256 << 20) + 1)
+    assert problem(place, "a.conf") == prefix + "larger than 256 MiB\n"
+
+
+def test_list_of_another(place):
+    if os.geteuid() != 0:
+        pytest.skip("needs root to give a file away")
+    os.chown(listed(place, b"10.0.0.0/8\n"), 4711, 0)
+    assert problem(place, "a.conf") == (
+        'a.conf:1: service "a": acl: deny: PLACE/list: '
+        "belongs to user 4711, who is not to be trusted (chown it)\n"
+    )
+
+
+def test_list_with_long_lines(place):
+    comment = b"#" + b"x" * 65534
+    listed(place, b"10.0.0.0/8 " + comment[:65524] + b"\n" + comment + b"\n::1")
+    assert confcheck(place, "check", "a.conf").stderr == ""
+    long = b"#" * 65536
+    listed(place, b"x\n" + long + b"\ny\n" + 5 * long + b"\nz\n" + long)
+    assert [line.split(" (")[0] for line in problem(place, "a.conf").splitlines()] == [
+        "PLACE/list:1: 'x' is no network",
+        "PLACE/list:2: the line is longer than 65535 bytes",
+        "PLACE/list:3: 'y' is no network",
+        "PLACE/list:4: the line is longer than 65535 bytes",
+        "PLACE/list:5: 'z' is no network",
+        "PLACE/list:6: the line is longer than 65535 bytes",
+    ]
+
+
+def test_list_of_zeros(place):
+    """A sparse file, or one that a disk lost: lines of bytes that are none."""
+    listed(place, bytes(1000) + b"\n" + bytes(10 << 20))
+    assert problem(place, "a.conf").splitlines()[1:] == [
+        "PLACE/list:2: the line is longer than 65535 bytes"
+    ]
+
+
+def test_list_with_many_problems(place):
+    listed(place, b"nonsense\n" * 200000)
+    said = problem(place, "a.conf").splitlines()
+    assert len(said) == 101
+    assert said[99].startswith("PLACE/list:100: ")
+    assert said[100] == "199900 more problems are not shown"
+
+
+@pytest.mark.parametrize("family", ["4", "6"])
+def test_list_of_a_million(place, family):
+    if family == "4":
+        lines = (f"{i >> 16 & 255 | 64}.{i >> 8 & 255}.{i & 255}.0/24" for i in range(1000000))
+    else:
+        lines = (f"2001:db8:{i >> 16:x}:{i & 65535:x}::/64" for i in range(1000000))
+    listed(place, "\n".join(lines).encode())
+    assert confcheck(place, "load", "a.conf").stdout.startswith("1 services")
+    # Inherited it is there once; a thousand tables would not fit.
+    with open(place / "a.conf", "w", encoding="ascii") as file:
+        file.write(f'defaults {{ acl {{ deny = "file:{place}/list" }} }}\n')
+        for i in range(1000):
+            file.write(f"service s{i} {{ listen = {8000 + i}  exec = /bin/cat }}\n")
+    result = confcheck(place, "load", "a.conf")
+    assert (result.stderr, result.stdout.split()[0]) == ("", "1000")
 
 
 # --- many services ------------------------------------------------------------------------

@@ -122,3 +122,13 @@ tests_unit_test_conf_file_LDADD = superd/libsuperd.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_conf_load
 tests_unit_test_conf_load_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_conf_load_LDADD = superd/libsuperd.a $(CMOCKA_LIBS) $(CONFUSE_LIBS)
+
+# what a load leaves of acl and limits, and what is said about it
+unit_conf_text = tests/unit/conf_text.c tests/unit/conf_text.h
+check_PROGRAMS += tests/unit/test_conf_policy tests/unit/test_explain
+tests_unit_test_conf_policy_SOURCES = tests/unit/test_conf_policy.c $(unit_conf_text)
+tests_unit_test_conf_policy_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_conf_policy_LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_explain_SOURCES = tests/unit/test_explain.c $(unit_conf_text)
+tests_unit_test_explain_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_explain_LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(CMOCKA_LIBS)

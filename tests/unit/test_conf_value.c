@@ -198,6 +198,100 @@ static void test_seconds(void **state)
 	check(KIND_SECONDS, 0, 3600, cases, COUNT(cases));
 }
 
+static void test_decimal(void **state)
+{
+	static const struct value_case cases[] = {
+		{"1", 1000, NULL},
+		{"2.5", 2500, NULL},
+		{"0.001", 1, NULL},
+		{"010.050", 10050, NULL},
+		{"100.000", 100000, NULL},
+		{"0", 0, "0 is not in 0.001..100"},
+		{"100.001", 0, "100.001 is not in 0.001..100"},
+		{"9223372036854775807", 0, "9223372036854775807 is not in 0.001..100"},
+		{"99999999999999999999.5", 0, "99999999999999999999.5 is not in 0.001..100"},
+		{"", 0, "'' is not a number such as 8 or 2.5"},
+		{".", 0, "'.' is not a number such as 8 or 2.5"},
+		{".5", 0, "'.5' is not a number such as 8 or 2.5"},
+		{"5.", 0, "'5.' is not a number such as 8 or 2.5"},
+		{"0.0001", 0, "'0.0001' is not a number such as 8 or 2.5"},
+		{"1.2.3", 0, "'1.2.3' is not a number such as 8 or 2.5"},
+		{"1,5", 0, "'1,5' is not a number such as 8 or 2.5"},
+		{"-1", 0, "'-1' is not a number such as 8 or 2.5"},
+		{"1e3", 0, "'1e3' is not a number such as 8 or 2.5"},
+	};
+
+	(void)state;
+	check(KIND_DECIMAL, 1, 100000, cases, COUNT(cases));
+}
+
+static void test_rate(void **state)
+{
+	static const struct {
+		const char *text, *canonical;
+		uint32_t count;
+		int64_t period_ns;
+	} cases[] = {
+		{"10/s", "10/s", 10, S},
+		{"100/m", "100/m", 100, 60 * S},
+		{"3/10s", "3/10s", 3, 10 * S},
+		{"7/1m30s", "7/1m30s", 7, 90 * S},
+		{"1/60s", "1/m", 1, 60 * S},
+		{"1/24h", "1/d", 1, 86400 * S},
+		{"1000000/ms", "1000000/ms", 1000000, MS},
+		{"001/500ms", "1/500ms", 1, 500 * MS},
+		{"0", "0", 0, 0},
+	};
+	char text[CONF_VALUE_SIZE];
+	struct limit_rate rate;
+	struct error error;
+	int64_t value;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		if (parse(KIND_RATE, cases[i].text, 0, 0, &value, &error) != 0)
+			fail_msg("%s: %s", cases[i].text, error.text);
+		rate = conf_value_rate_get(value);
+		assert_int_equal(rate.count, cases[i].count);
+		assert_int_equal(rate.period_ns, cases[i].period_ns);
+		assert_int_equal(conf_value_rate_put(&rate), value);
+		assert_string_equal(conf_value_format(KIND_RATE, value, text), cases[i].canonical);
+	}
+}
+
+#define NO_RATE(text) "'" text "' is not a rate such as 10/s, 100/m or 3/10s (0: none)"
+
+static void test_rate_bad(void **state)
+{
+	static const struct value_case cases[] = {
+		{"", 0, NO_RATE("")},
+		{"10", 0, NO_RATE("10")},
+		{"00", 0, NO_RATE("00")},
+		{"/s", 0, NO_RATE("/s")},
+		{"10/", 0, NO_RATE("10/")},
+		{"10/10", 0, NO_RATE("10/10")},
+		{"10/w", 0, NO_RATE("10/w")},
+		{"10/m30s", 0, NO_RATE("10/m30s")},
+		{"10/s/s", 0, NO_RATE("10/s/s")},
+		{"-1/s", 0, NO_RATE("-1/s")},
+		{"+1/s", 0, NO_RATE("+1/s")},
+		{"1.5/s", 0, NO_RATE("1.5/s")},
+		{"10 /s", 0, NO_RATE("10 /s")},
+		{"10/ s", 0, NO_RATE("10/ s")},
+		{"1/99999999999999999999s", 0, NO_RATE("1/99999999999999999999s")},
+		{"0/s", 0, "0/s: the number is not in 1..1000000"},
+		{"1000001/s", 0, "1000001/s: the number is not in 1..1000000"},
+		{"99999999999999999999/s", 0,
+			"99999999999999999999/s: the number is not in 1..1000000"},
+		{"1/0s", 0, "1/0s: the time is not in 1ms..1d"},
+		{"1/1d1ms", 0, "1/1d1ms: the time is not in 1ms..1d"},
+	};
+
+	(void)state;
+	check(KIND_RATE, 0, 0, cases, COUNT(cases));
+}
+
 static void test_unlimited(void **state)
 {
 	struct conf_option option = {.kind = KIND_SIZE, .max = 5, .flags = OPTION_UNLIMITED};
@@ -225,8 +319,8 @@ static void test_variable(void **state)
 /* Whatever is written reads as the same value. */
 static void test_round_trip(void **state)
 {
-	static const enum conf_kind kinds[] = {
-		KIND_BOOL, KIND_INTEGER, KIND_OCTAL, KIND_SIZE, KIND_TIME, KIND_SECONDS};
+	static const enum conf_kind kinds[] = {KIND_BOOL, KIND_INTEGER, KIND_OCTAL, KIND_SIZE,
+		KIND_TIME, KIND_SECONDS, KIND_DECIMAL, KIND_RATE};
 	unsigned seed = (unsigned)time(NULL);
 	char text[CONF_VALUE_SIZE];
 	struct error error;
@@ -245,6 +339,9 @@ static void test_round_trip(void **state)
 				value = value / 1000 * MS;
 			if (kinds[j] == KIND_SECONDS)
 				value = value % 1000000000;
+			if (kinds[j] == KIND_RATE)
+				value = (value % CONF_RATE_COUNT + 1) << 32 |
+					(value % (CONF_RATE_PERIOD_NS / MS) + 1);
 			conf_value_format(kinds[j], value, text);
 			if (parse(kinds[j], text, 0,
 				    kinds[j] == KIND_SECONDS ? INT64_MAX / S : INT64_MAX, &read,
@@ -316,6 +413,9 @@ int main(void)
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_seconds),
+		cmocka_unit_test(test_decimal),
+		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_rate_bad),
 		cmocka_unit_test(test_unlimited),
 		cmocka_unit_test(test_variable),
 		cmocka_unit_test(test_round_trip),
