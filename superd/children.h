@@ -28,6 +28,10 @@ struct child {
 	uint64_t id;
 	int64_t started_ns;
 	struct loop_timer deadline; /* the owner's: when it is asked to end, then killed */
+	struct child *idle_next;    /* the owner's: in the list of those to be asked about */
+	uint64_t cookie;            /* of its connection's socket; 0: its silence does not matter */
+	int64_t active_ns;          /* when a byte was last known to move */
+	struct peer local;          /* with a cookie: the own end */
 	struct peer peer;
 	pid_t pid;
 	bool overdue;   /* its deadline has passed: it was asked to end */

@@ -41,11 +41,13 @@ struct service_context {
 	struct children *children;
 	struct report *report;
 	const struct conf *conf;
-	int null_fd;             /* /dev/null, low: where a new program's table reaches */
-	unsigned load_permille;  /* the 1-minute load, */
-	int64_t load_ns;         /* and when it was read; 0: never */
-	uint64_t last_id;        /* of connections and wait programs */
-	struct service *starved; /* waiting for descriptors, processes or slots */
+	int null_fd;               /* /dev/null, low: where a new program's table reaches */
+	unsigned load_permille;    /* the 1-minute load, */
+	int64_t load_ns;           /* and when it was read; 0: never */
+	struct sockdiag *sockdiag; /* NULL: no service has `idle` */
+	struct child *idle;        /* whose silence is to be asked for at the end of the turn */
+	uint64_t last_id;          /* of connections and wait programs */
+	struct service *starved;   /* waiting for descriptors, processes or slots */
 	void (*starved_cb)(struct service_context *context); /* the list is not empty any more */
 };
 
@@ -113,6 +115,10 @@ void service_reaped(
 
 /* A start of it hung and was killed. */
 void service_stuck(struct service *service, pid_t pid);
+
+/* At the end of a turn: asks the kernel about the connections whose silence may have been too
+   long, and ends those. */
+void service_check_idle(struct service_context *context);
 
 /* Something became free: every starved service may try again. */
 void service_wake_starved(struct service_context *context);

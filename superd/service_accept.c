@@ -8,6 +8,7 @@
 #include "superd/admit.h"
 #include "superd/clock.h"
 #include "superd/descriptor.h"
+#include "superd/sockdiag.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -145,6 +146,11 @@ static bool accept_connection(struct service *service, const struct listener *li
 	}
 	accept_banner(service, fd);
 	accept_local(listener, fd, &local);
+	if (service->conf->limits.idle_ns > 0 && local.family != AF_UNSPEC &&
+		sockdiag_cookie(fd, &child->cookie) == 0) {
+		child->local = local;
+		child->active_ns = loop_now_ns(service->context->loop);
+	}
 	if (service_launch(service, &(struct service_launch){.slot = slot,
 					    .child = child,
 					    .listener = listener,

@@ -1,11 +1,21 @@
 /*
- * service_deadline: how long a program may live. Its time over, its process group gets TERM, and
- * after `grace` KILL; so it does where it ignores the one and is stopped for the other.
+ * service_deadline: how long a program may live (`time`) and be silent (`idle`). Its time over,
+ * its process group gets TERM, and after `grace` KILL.
+ *
+ * Silence is the kernel's to know: superd holds no descriptor of the connection and asks, by the
+ * socket's cookie, when the last byte went either way (sock_diag(7)). A timer says when it can
+ * first be too long ago; those that fire in one turn are asked about together at its end.
  */
 #include "config.h"
 #include "superd/service_private.h"
 
+#include "superd/clock.h"
+#include "superd/sockdiag.h"
+
 #include <signal.h>
+
+#define IDLE_BATCH 256
+#define IDLE_STEP_NS (100 * CLOCK_NS_PER_MS) /* deadlines of idle fall together on these */
 
 /* The child whose deadline timer is. */
 static struct child *deadline_child(struct loop_timer *timer)
@@ -13,31 +23,121 @@ static struct child *deadline_child(struct loop_timer *timer)
 	return (struct child *)(void *)((char *)timer - offsetof(struct child, deadline));
 }
 
-static void deadline_fire(struct loop_timer *timer)
+static void deadline_arm(struct child *child, int64_t due_ns)
 {
-	struct child *child = deadline_child(timer);
-	struct service *service = child->owner;
+	const struct service *service = child->owner;
 	struct service_context *context = service->context;
-	int signal = child->overdue ? SIGKILL : SIGTERM;
 
-	children_signal(context->children, child, signal);
-	if (signal == SIGKILL)
-		return;
-	child->overdue = true;
-	report_deadline(service->report,
-		&(struct report_session){.id = child->id, .peer = &child->peer, .pid = child->pid},
-		"time");
-	if (loop_timer_start(context->loop, timer,
-		    loop_now_ns(context->loop) + context->conf->grace_ns) != 0)
+	if (loop_timer_start(context->loop, &child->deadline, due_ns) != 0)
 		children_signal(context->children, child, SIGKILL); /* no memory to wait with */
 }
 
-void service_deadline_start(struct service *service, struct child *child)
+/* When the program's time is over; INT64_MAX: never. */
+static int64_t deadline_of_time(const struct child *child)
 {
-	int64_t time_ns = service->conf->limits.time_ns;
+	int64_t time_ns = ((const struct service *)child->owner)->conf->limits.time_ns;
 
+	return time_ns > 0 ? child->started_ns + time_ns : INT64_MAX;
+}
+
+/* The next look at the child, which has been silent since silent_ns on the monotonic clock. */
+static void deadline_next(struct child *child, int64_t silent_ns)
+{
+	int64_t idle_ns = ((const struct service *)child->owner)->conf->limits.idle_ns;
+	int64_t due_ns = deadline_of_time(child);
+	int64_t idle_due_ns;
+
+	if (child->cookie != 0) {
+		idle_due_ns = silent_ns + idle_ns + IDLE_STEP_NS - 1;
+		idle_due_ns -= idle_due_ns % IDLE_STEP_NS;
+		due_ns = due_ns < idle_due_ns ? due_ns : idle_due_ns;
+	}
+	if (due_ns != INT64_MAX)
+		deadline_arm(child, due_ns);
+}
+
+/* Its time is over, by the option limit. */
+static void deadline_sentence(struct child *child, const char *limit)
+{
+	const struct service *service = child->owner;
+	struct service_context *context = service->context;
+
+	child->overdue = true;
+	children_signal(context->children, child, SIGTERM);
+	report_deadline(service->report,
+		&(struct report_session){.id = child->id, .peer = &child->peer, .pid = child->pid},
+		limit);
+	deadline_arm(child, loop_now_ns(context->loop) + context->conf->grace_ns);
+}
+
+static void deadline_fire(struct loop_timer *timer)
+{
+	struct child *child = deadline_child(timer);
+	const struct service *service = child->owner;
+	struct service_context *context = service->context;
+
+	if (child->overdue) {
+		children_signal(context->children, child, SIGKILL);
+	} else if (loop_now_ns(context->loop) >= deadline_of_time(child)) {
+		deadline_sentence(child, "time");
+	} else {
+		child->idle_next = context->idle;
+		context->idle = child;
+	}
+}
+
+void service_deadline_start(struct child *child)
+{
 	child->deadline.fire_cb = deadline_fire;
-	if (time_ns > 0 && loop_timer_start(service->context->loop, &child->deadline,
-				   child->started_ns + time_ns) != 0)
-		children_signal(service->context->children, child, SIGKILL);
+	deadline_next(child, child->started_ns);
+}
+
+/* What the kernel said of one connection: another look later, or the end. */
+static void idle_decide(struct child *child, const struct sockdiag_query *query, int64_t now_ns)
+{
+	int64_t idle_ns = ((const struct service *)child->owner)->conf->limits.idle_ns;
+	int64_t silent_ns = (int64_t)query->silent_ms * CLOCK_NS_PER_MS;
+
+	if (query->result != SOCKDIAG_FOUND) /* gone: nothing will ever move on it again */
+		silent_ns = now_ns - child->active_ns;
+	if (silent_ns > now_ns - child->started_ns)
+		silent_ns = now_ns - child->started_ns;
+	child->active_ns = now_ns - silent_ns;
+	if (silent_ns >= idle_ns)
+		deadline_sentence(child, "idle");
+	else
+		deadline_next(child, child->active_ns);
+}
+
+/* Takes up to IDLE_BATCH from the list and asks about them. */
+static void idle_ask(struct service_context *context)
+{
+	struct sockdiag_query queries[IDLE_BATCH];
+	struct child *children[IDLE_BATCH];
+	int64_t now_ns = loop_now_ns(context->loop);
+	struct error error;
+	size_t count = 0;
+
+	while (context->idle != NULL && count < IDLE_BATCH) {
+		struct child *child = context->idle;
+
+		context->idle = child->idle_next;
+		children[count] = child;
+		queries[count++] = (struct sockdiag_query){
+			.local = child->local, .peer = child->peer, .cookie = child->cookie};
+	}
+	if (sockdiag_ask(context->sockdiag, queries, count, &error) != 0) {
+		/* the kernel does not say: nobody is ended for it, and it is asked again */
+		for (size_t i = 0; i < count; i++)
+			deadline_next(children[i], now_ns);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		idle_decide(children[i], &queries[i], now_ns);
+}
+
+void service_check_idle(struct service_context *context)
+{
+	while (context->idle != NULL)
+		idle_ask(context);
 }

@@ -128,7 +128,7 @@ int service_launch(struct service *service, const struct service_launch *launch)
 	}
 	child->pid = pid;
 	children_add(context->children, child);
-	service_deadline_start(service, child);
+	service_deadline_start(child);
 	service->running++;
 	report_accept(service->report,
 		&(struct report_session){.id = child->id,

@@ -23,8 +23,8 @@ struct service_launch {
  */
 int service_launch(struct service *service, const struct service_launch *launch);
 
-/* The life of a program begins: limits { time }, and what asks it to end. */
-void service_deadline_start(struct service *service, struct child *child);
+/* The life of a program begins, which `time` and `idle` end. */
+void service_deadline_start(struct child *child);
 
 /* Room for one more start, or the service is starved and -1 returned. */
 int service_prepare(struct service *service, struct spawn_slot **slot, struct child **child);

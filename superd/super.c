@@ -40,6 +40,7 @@ static void super_turn(void *owner)
 		if (spawn_busy(context->spawn) > 0)
 			loop_timer_start(context->loop, &super->slot_timer, now_ns + SLOT_TIMER_NS);
 	}
+	service_check_idle(context);
 	log_flush();
 	if (log_pending() && super->log_timer.slot == 0)
 		loop_timer_start(context->loop, &super->log_timer, now_ns + LOG_TIMER_NS);

@@ -6,6 +6,7 @@
 
 #include "superd/descriptor.h"
 #include "superd/pidfile.h"
+#include "superd/sockdiag.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -111,6 +112,16 @@ static int super_build_log(struct super *super, struct error *error)
 	return 0;
 }
 
+/* Whether any service has `idle`. */
+static bool super_needs_sockdiag(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->service_count; i++) {
+		if (conf->services[i].enabled && conf->services[i].limits.idle_ns > 0)
+			return true;
+	}
+	return false;
+}
+
 int super_build(struct super *super, struct error *error)
 {
 	const struct super_options *options = super->options;
@@ -122,6 +133,8 @@ int super_build(struct super *super, struct error *error)
 		spawn_new(options->spawn, &super->open_files, &context->spawn, &note, error) != 0 ||
 		children_new(&context->children, error) != 0 ||
 		super_build_services(super, error) != 0)
+		return EX_OSERR;
+	if (super_needs_sockdiag(super->conf) && sockdiag_new(&context->sockdiag, error) != 0)
 		return EX_OSERR;
 	if (note != NULL)
 		report_daemon(context->report, LEVEL_NOTICE, "spawn", "text", note);
@@ -197,6 +210,7 @@ void super_end(struct super *super)
 	free(super->services);
 	pidfile_remove(super->pid_path, super->pid_fd);
 	children_free(context->children);
+	sockdiag_free(context->sockdiag);
 	spawn_free(context->spawn);
 	report_free(context->report);
 	loop_free(context->loop);

@@ -228,3 +228,27 @@ def test_one_source_at_full_speed_costs_the_polite_nothing(superd, services):
     stand.poll("as many exits as accepts", lambda: len(daemon.events("exit")) == accepts)
     assert echo(port, "127.0.0.9")
     assert daemon.events("accept")[-1]["running"] == "1/64"
+
+
+def test_idle_ends_the_silent_and_leaves_the_others(superd, services, kinds):
+    daemon, port = serve(superd, services, "idle = 2s", options=kinds)
+    quiet = stand.connect(port)
+    six = stand.connect(port, "::1")
+    lively = stand.connect(port)
+    began = time.monotonic()
+    for client in (quiet, six, lively):
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+    while time.monotonic() - began < 4:
+        ready = select.select([], [], [], 0.5)
+        assert ready == ([], [], [])
+        lively.sendall(b"y")
+        assert lively.recv(1) == b"y"
+    for client in (quiet, six):
+        assert client.recv(1) == b""
+        client.close()
+    ended = daemon.events("exit", signal="TERM")
+    assert len(ended) == 2 and all(2000 <= int(event["ms"]) <= 3500 for event in ended)
+    assert len(daemon.events("deadline", limit="idle")) == 2
+    lively.close()
+    daemon.wait_idle()
