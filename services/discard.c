@@ -66,7 +66,7 @@ static void receive_report(const struct discard *discard, size_t length)
 		text_add_unsigned(&text, per_mille % 10);
 		text_add(&text, " %");
 	}
-	note(line, NULL);
+	note(line, NOTE_END);
 }
 
 static void receive_count(struct discard *discard, size_t length)
@@ -89,7 +89,7 @@ static void total_report(const struct discard *discard)
 	text_add(&text, " bytes in ");
 	text_add_unsigned(&text, discard->receives);
 	text_add(&text, discard->receives == 1 ? " receive" : " receives");
-	note(line, NULL);
+	note(line, NOTE_END);
 }
 
 /* "the client closed early: 100 of 32769 bytes are missing" */

@@ -18,7 +18,7 @@ static int hello_stream(const struct serve *serve)
 	struct peer peer;
 
 	peer_client(&peer);
-	note("client ", peer_format(&peer, client), NULL);
+	note("client ", peer_format(&peer, client), NOTE_END);
 	if (io_write_full(STDOUT_FILENO, greeting, sizeof(greeting) - 1, &deadline) != 0)
 		return serve_failed("write");
 	io_finish(STDIN_FILENO, STDOUT_FILENO);

@@ -28,6 +28,7 @@ struct child {
 	int64_t started_ns;
 	struct peer peer;
 	pid_t pid;
+	bool stuck;     /* it was killed before its exec, where it hung */
 	bool sentenced; /* TERM was sent: its group gets KILL before it is reaped */
 };
 

@@ -125,7 +125,7 @@ static void child_prepare(int *fd, pid_t parent)
 {
 	rlim_t mapped = child_mapped();
 	sigset_t none;
-	int number, moved;
+	int number;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
@@ -136,19 +136,11 @@ static void child_prepare(int *fd, pid_t parent)
 	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	moved = fcntl(*fd, F_DUPFD_CLOEXEC, 3);
-	if (moved == 3) {
-		*fd = moved;
-		close_range(4, ~0U, 0);
-	} else if (*fd > 3) {
-		/* 3 is taken by something superd holds. */
-		if (dup3(*fd, 3, O_CLOEXEC) != 3)
-			_exit(1);
-		*fd = 3;
-		close_range(4, ~0U, 0);
-	} else {
-		close_range((unsigned)*fd + 1, ~0U, 0);
-	}
+	/* What superd holds at 3 is of no concern here. */
+	if (*fd != 3 && dup2(*fd, 3) != 3)
+		_exit(1);
+	*fd = 3;
+	close_range(4, ~0U, 0);
 	if (mapped > 0)
 		child_limit(RLIMIT_AS, mapped + CONF_LOADER_MEMORY);
 	child_limit(RLIMIT_CPU, CONF_LOADER_CPU_S);
@@ -315,8 +307,7 @@ static int load_failure(const struct conf_load *load, int wait_status, struct er
 		return error_set(error, 0, "the configuration loader took longer than %d s",
 			CONF_LOADER_WALL_S);
 	if (number == SIGXCPU)
-		return error_set(error, 0, "the configuration loader ran out of CPU time (%d s)",
-			CONF_LOADER_CPU_S);
+		return error_set(error, 0, "the configuration loader ran out of CPU time");
 	if (number != 0) {
 		name = sigabbrev_np(number);
 		return error_set(error, 0, "the configuration loader was killed by SIG%s",

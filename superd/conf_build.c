@@ -119,7 +119,7 @@ static void build_log(
 	if ((to != NULL && to->bad) || (file != NULL && file->bad))
 		return;
 	if (log->to_set && log->to == LOG_TO_FILE && log->file == NULL)
-		conf_setting_problem(report, to, "the log's file is not set: file = \"/PATH\"");
+		conf_setting_problem(report, to, "the file is not set (write file = \"/PATH\")");
 	if ((!log->to_set || log->to != LOG_TO_FILE) && log->file != NULL &&
 		file->section->parent == layers->sections[0])
 		conf_setting_problem(report, file, "has no effect without to = file");
@@ -186,6 +186,10 @@ static void build_service(struct conf_builder *builder, const struct conf_sectio
 	service->tos = -1;
 	service->mark = -1;
 	build_block(builder, layers, BLOCK_SERVICE, service);
+	/* Only root may go back to 0 from where superd was started. */
+	if (!builder->ident->root &&
+		conf_merge_find_name(layers, BLOCK_SERVICE, "nice")->file == NULL)
+		service->nice = getpriority(PRIO_PROCESS, 0);
 	build_block(builder, layers, BLOCK_LIMITS, &service->limits);
 	build_rlimits(builder, layers, &service->limits);
 	build_log(builder, layers, &service->log);

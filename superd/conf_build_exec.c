@@ -61,10 +61,14 @@ static void exec_set_program(struct conf_making *making, const struct conf_value
 {
 	struct conf_service *service = making->service;
 	struct conf_program program = {.root = service->root, .creds = &service->creds};
+	const struct creds nobody_known = {.uid = making->builder->ident->uid};
 	struct error error;
 
+	/* Where the user is not known, the program can still be missing. */
+	if (making->bad)
+		program.creds = &nobody_known;
 	program.path = exec_path(making, first->text, &error);
-	if (program.path != NULL && (making->bad || exec_check(making, &program, &error) == 0)) {
+	if (program.path != NULL && exec_check(making, &program, &error) == 0) {
 		service->path = conf_arena_string(making->builder->arena, program.path);
 		return;
 	}

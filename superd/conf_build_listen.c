@@ -70,8 +70,8 @@ static void listen_default(struct conf_making *making, bool wait)
 		conf_pool_alloc(making->builder->tree->pool, sizeof(*endpoint));
 
 	if (conf_endpoint_from_name(section->title, endpoint) != 0) {
-		conf_making_problem(making, "listen", section->file, section->line,
-			"is not set, and '%s' is not in /etc/services for tcp (write listen = PORT)",
+		conf_making_problem(making, NULL, section->file, section->line,
+			"listen is not set, and '%s' is not in /etc/services for tcp (write listen = PORT)",
 			section->title);
 		return;
 	}

@@ -23,9 +23,9 @@ struct conf_checker {
 static int check_string(const struct conf_option *option, const char *text, struct error *error)
 {
 	if (*text == '\0' && !(option->flags & OPTION_EMPTY))
-		return error_set(error, 0, "is empty");
+		return error_set(error, 0, "the string is empty");
 	if (strlen(text) > CONF_STRING_MAX)
-		return error_set(error, 0, "is longer than %d bytes", CONF_STRING_MAX);
+		return error_set(error, 0, "longer than %d bytes", CONF_STRING_MAX);
 	if (strcmp(option->name, "bind-device") == 0 && strlen(text) >= IFNAMSIZ)
 		return error_set(error, 0, "'%.40s' is too long for an interface", text);
 	return 0;
@@ -38,13 +38,13 @@ static int check_path(const struct conf_option *option, const char *text, struct
 	if (*text != '/')
 		return error_set(error, 0, "'%.120s' is not an absolute path", text);
 	if (strlen(text) >= PATH_MAX)
-		return error_set(error, 0, "is longer than %d bytes", PATH_MAX - 1);
+		return error_set(error, 0, "longer than %d bytes", PATH_MAX - 1);
 	return 0;
 }
 
 static int check_variable(const char *text, struct error *error)
 {
-	if (*text == '\0' || strchr(text, '=') != NULL)
+	if (!conf_is_variable(text))
 		return error_set(error, 0, "'%.120s' is no name of a variable", text);
 	return 0;
 }
@@ -99,6 +99,8 @@ static int check_template(
 static int check_value(struct conf_checker *checker, const struct conf_option *option,
 	struct conf_value *value, struct error *error)
 {
+	if ((option->flags & OPTION_PRIVILEGED) && !checker->ident->root && *value->text != '\0')
+		return error_set(error, 0, "only a superd that was started as root can do this");
 	switch (option->kind) {
 	case KIND_STRING:
 		return check_string(option, value->text, error);
@@ -138,7 +140,7 @@ static void check_setting(struct conf_checker *checker, struct conf_setting *set
 	if (option == NULL) {
 		if (strlen(setting->values[0].text) > CONF_STRING_MAX)
 			conf_setting_problem(
-				report, setting, "is longer than %d bytes", CONF_STRING_MAX);
+				report, setting, "longer than %d bytes", CONF_STRING_MAX);
 		return;
 	}
 	for (i = 0; i < setting->count; i++) {
@@ -149,7 +151,7 @@ static void check_setting(struct conf_checker *checker, struct conf_setting *set
 	}
 	if (setting->count == 0 &&
 		(option->kind == KIND_STRINGS || option->kind == KIND_ENDPOINTS)) {
-		conf_setting_problem(report, setting, "is empty");
+		conf_setting_problem(report, setting, "the list is empty");
 		bad = true;
 	}
 	setting->bad = bad;

@@ -7,40 +7,37 @@
 
 #include <string.h>
 
-/* What makes two sockets meet; compared byte by byte. */
-struct claim_key {
+/* All sockets of one port meet on it; compared byte by byte. */
+struct claim_port {
 	int type;
 	int family;
 	int port;
-	int exact; /* 0: the key of the port alone */
+};
+
+/* What makes two sockets the same; compared byte by byte. */
+struct claim_key {
+	struct claim_port port;
 	struct addr addr;
 };
 
 struct claim {
-	struct claim_key address, port; /* the maps' keys */
-	struct claim *next_same;        /* of the same address, on other devices */
-	struct claim *next_port;        /* of the same type, family and port */
+	struct claim_key key;    /* the maps' keys: of the port its first part */
+	struct claim *next_same; /* of the same address, on other devices */
+	struct claim *next_port; /* of the same type, family and port */
 	const struct conf_service *service;
 	const struct conf_socket *socket;
 };
 
-static void claim_key_set(struct claim_key *key, const struct conf_socket *socket, bool exact)
+static void claim_key_set(struct claim_key *key, const struct conf_socket *socket)
 {
 	memset(key, 0, sizeof(*key));
-	key->type = socket->type;
-	key->family = addr_family(&socket->addr);
-	key->port = addr_port(&socket->addr);
-	key->exact = exact;
+	key->port.type = socket->type;
+	key->port.family = addr_family(&socket->addr);
+	key->port.port = addr_port(&socket->addr);
 	/* A file is one, whatever is bound to it; abstract names are kept type by type. */
-	if (key->family == AF_UNIX && socket->addr.u.un.sun_path[0] != '\0')
-		key->type = 0;
-	if (exact)
-		memcpy(&key->addr, &socket->addr, sizeof(key->addr));
-}
-
-static struct claim *claim_get(const struct conf_builder *builder, const struct claim_key *key)
-{
-	return conf_map_get(&builder->claims, key, sizeof(*key));
+	if (key->port.family == AF_UNIX && socket->addr.u.un.sun_path[0] != '\0')
+		key->port.type = 0;
+	memcpy(&key->addr, &socket->addr, sizeof(key->addr));
 }
 
 /* Two sockets on different interfaces never meet. */
@@ -66,8 +63,8 @@ static struct claim *claim_wildcard(
 	struct claim_key key;
 
 	addr_set_wildcard(addr_family(&socket->addr), addr_port(&socket->addr), &wildcard.addr);
-	claim_key_set(&key, &wildcard, true);
-	return claim_get(builder, &key);
+	claim_key_set(&key, &wildcard);
+	return conf_map_get(&builder->claims, &key, sizeof(key));
 }
 
 static bool claim_tell(struct conf_making *making, const struct conf_socket *socket,
@@ -91,12 +88,12 @@ bool conf_claim(
 	struct claim *claim = conf_pool_alloc(builder->tree->pool, sizeof(*claim));
 	const struct claim *other;
 
-	claim_key_set(&claim->address, socket, true);
-	claim_key_set(&claim->port, socket, false);
+	claim_key_set(&claim->key, socket);
 	claim->service = making->service;
 	claim->socket = socket;
-	claim->next_same = claim_get(builder, &claim->address);
-	claim->next_port = claim_get(builder, &claim->port);
+	claim->next_same = conf_map_get(&builder->claims, &claim->key, sizeof(claim->key));
+	claim->next_port =
+		conf_map_get(&builder->claims, &claim->key.port, sizeof(claim->key.port));
 	other = claim_meets(claim->next_same, making->service, false);
 	if (other == NULL && addr_is_wildcard(&socket->addr))
 		other = claim_meets(claim->next_port, making->service, true);
@@ -104,7 +101,7 @@ bool conf_claim(
 		other = claim_meets(claim_wildcard(builder, socket), making->service, false);
 	if (other != NULL)
 		return claim_tell(making, socket, file, other);
-	conf_map_put(&builder->claims, &claim->address, sizeof(claim->address), claim);
-	conf_map_put(&builder->claims, &claim->port, sizeof(claim->port), claim);
+	conf_map_put(&builder->claims, &claim->key, sizeof(claim->key), claim);
+	conf_map_put(&builder->claims, &claim->key.port, sizeof(claim->key.port), claim);
 	return false;
 }

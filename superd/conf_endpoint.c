@@ -37,8 +37,11 @@ static int endpoint_port(int type, const char *text, uint16_t *port, struct erro
 		*port = (uint16_t)number;
 		return 0;
 	}
-	if (text[strspn(text, "-0123456789")] == '\0')
+	if (text[strspn(text, "0123456789")] == '\0')
 		return error_set(error, 0, "port %.40s is not in 1..65535", text);
+	if (text[strspn(text, "-0123456789")] == '\0')
+		return error_set(
+			error, 0, "'%.40s' is neither a port nor a range FIRST-LAST", text);
 	entry = getservbyname(text, protocol);
 	if (entry == NULL)
 		return error_set(
@@ -56,6 +59,7 @@ static int endpoint_ports(struct conf_endpoint *endpoint, const char *text, stru
 	if (*text == '\0')
 		return error_set(error, 0, "the port is missing");
 	if (digits == 0 || digits >= sizeof(first) || text[digits] != '-' ||
+		text[digits + 1] == '\0' ||
 		text[digits + 1 + strspn(text + digits + 1, "0123456789")] != '\0') {
 		if (endpoint_port(endpoint->type, text, &endpoint->first, error) != 0)
 			return -1;

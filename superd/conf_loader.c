@@ -34,8 +34,8 @@ static int loader_print(
 
 int conf_loader_run(struct conf_loader *loader)
 {
-	struct conf_pool pool = {.full_cb = loader->full_cb, .owner = loader->owner};
-	struct conf_report report = {.pool = &pool};
+	struct conf_pool *pool = &loader->pool;
+	struct conf_report report = {.pool = pool};
 	struct conf_builder builder = {
 		.request = loader->request, .arena = loader->arena, .conf = loader->conf};
 	struct conf_source *source;
@@ -43,21 +43,22 @@ int conf_loader_run(struct conf_loader *loader)
 	struct conf_tree tree;
 	bool incomplete;
 
-	conf_tree_init(&tree, &pool, &report);
+	*pool = (struct conf_pool){.full_cb = loader->full_cb, .owner = loader->owner};
+	conf_tree_init(&tree, pool, &report);
 	source = conf_source_new(&tree);
 	loader_read(loader, source, &tree);
 	incomplete = conf_source_is_incomplete(source);
-	conf_ident_init(&ident, &pool);
+	conf_ident_init(&ident, pool);
 	conf_check(&tree, &ident, incomplete);
 	if (!incomplete) {
 		builder.tree = &tree;
 		builder.ident = &ident;
-		builder.programs.pool = builder.claims.pool = builder.arena_names.pool = &pool;
+		builder.programs.pool = builder.claims.pool = builder.arena_names.pool = pool;
 		conf_build(&builder);
 	}
 	if (report.problem_count == 0 && loader->print != NULL)
 		loader_print(loader, &builder, &report);
 	conf_report_send(&report, loader->message_cb, loader->owner);
-	conf_pool_free(&pool);
+	conf_pool_free(pool);
 	return report.problem_count == 0 ? 0 : -1;
 }

@@ -6,6 +6,7 @@
 
 #include "superd/conf.h"
 #include "superd/conf_arena.h"
+#include "superd/conf_pool.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@ struct conf_loader {
 	void (*message_cb)(void *owner, enum conf_severity severity, const char *text);
 	void (*full_cb)(void *owner) __attribute__((noreturn)); /* no memory is left */
 	void *owner;
+	struct conf_pool pool; /* scratch; empty after a run that was not left by full_cb */
 };
 
 /*

@@ -4,6 +4,7 @@
  */
 #include "config.h"
 #include "superd/conf_outline.h"
+#include "superd/conf_value.h"
 #include "superd/conf_walk.h"
 
 #include <stdio.h>
@@ -42,16 +43,6 @@ static void outline_emit(struct conf_walk *walk, size_t begin)
 
 /* --- settings ------------------------------------------------------------------------------ */
 
-static bool outline_is_variable(const char *name)
-{
-	static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
-	static const char rest[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
-				   "0123456789";
-
-	return strchr(first, *name) != NULL && name[strspn(name, rest)] == '\0';
-}
-
-/* ", first on line 3" or ", first in other.conf:3", in brackets. */
 static void outline_twice(struct conf_walk *walk, const struct conf_section *section,
 	const char *name, const struct conf_file *file, unsigned line)
 {
@@ -77,7 +68,7 @@ static bool outline_may_set(struct conf_walk *walk, const struct conf_section *s
 		outline_twice(walk, section, name, earlier->file, earlier->line);
 	else if (sign->kind == TOKEN_ADD && (option == NULL || !conf_option_is_list(option)))
 		walk_problem(walk, section, "%s takes one value; '+=' is for lists", name);
-	else if (option == NULL && !outline_is_variable(name))
+	else if (option == NULL && !conf_is_variable(name))
 		walk_problem(walk, section, "'%s' is no name of a variable", name);
 	else if (option == NULL && section->setting_count >= CONF_ENV_MAX)
 		walk_problem(walk, section, "more than %d variables", CONF_ENV_MAX);
@@ -130,6 +121,15 @@ static bool outline_has_more(const struct conf_walk *walk, unsigned line)
 	       next->kind != TOKEN_LEFT;
 }
 
+/* Whether the current token is no value any more but the name of the next statement. */
+static bool outline_is_next_name(const struct conf_walk *walk)
+{
+	const struct conf_token *token = walk_peek(walk, 0), *next = walk_peek(walk, 1);
+
+	return token->kind == TOKEN_WORD && token->line != token[-1].line &&
+	       (next->kind == TOKEN_SET || next->kind == TOKEN_ADD);
+}
+
 /* What stands behind the sign; leaves the walk behind the statement in every case. */
 static int outline_values(struct conf_walk *walk, struct conf_setting *setting)
 {
@@ -144,8 +144,9 @@ static int outline_values(struct conf_walk *walk, struct conf_setting *setting)
 		walk->index = walk_group_end(walk, walk->index);
 		return -1;
 	}
-	if (!walk_is_value(token)) {
-		walk_problem(walk, section, "the value of %s is missing", setting->name);
+	if (!walk_is_value(token) || outline_is_next_name(walk)) {
+		conf_section_message(walk->tree->report, CONF_PROBLEM, section, NULL, walk->file,
+			setting->line, "the value of %s is missing", setting->name);
 		return -1;
 	}
 	setting->expected = 1;
@@ -171,6 +172,11 @@ static void outline_setting(struct conf_walk *walk, struct conf_section *section
 	struct conf_setting *setting;
 
 	if (!outline_may_set(walk, section, option, name)) {
+		/* Something was meant for it: it does not count as missing. */
+		if (option != NULL && conf_section_find(section, name, strlen(name)) == NULL)
+			conf_setting_new(walk->tree, section, option, name, walk->file,
+				walk_peek(walk, 0)->line)
+				->bad = true;
 		walk_skip_statement(walk);
 		return;
 	}

@@ -71,6 +71,7 @@ enum conf_option_flag {
 				    wait or datagrams: an error beside one */
 	OPTION_ROOT = 32,        /* the default holds when superd was started as root */
 	OPTION_REQUIRED = 64,
+	OPTION_PRIVILEGED = 128, /* only where superd was started as root */
 };
 
 struct conf_word {

@@ -237,6 +237,14 @@ int conf_value_parse(
 	}
 }
 
+bool conf_is_variable(const char *name)
+{
+	static const char letters[] = "_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789";
+
+	return *name != '\0' && (*name < '0' || *name > '9') && name[strspn(name, letters)] == '\0';
+}
+
 /* "1d2h30m", the fewest units that are exact. */
 static void value_format_time(int64_t value, char text[CONF_VALUE_SIZE])
 {

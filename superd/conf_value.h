@@ -45,6 +45,9 @@ int conf_value_word(
 int conf_value_parse(
 	const struct conf_option *option, const char *text, int64_t *value, struct error *error);
 
+/* Whether name is a variable's: letters, digits and '_', not a digit first. */
+bool conf_is_variable(const char *name);
+
 /* Longest text of conf_value_format(), with its NUL. */
 #define CONF_VALUE_SIZE 48
 

@@ -4,8 +4,10 @@
 #include "config.h"
 #include "superd/descriptor.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -51,6 +53,22 @@ int descriptor_fill_standard(struct error *error)
 	} while (fd <= STDERR_FILENO);
 	close(fd);
 	return 0;
+}
+
+void descriptor_cloexec_inherited(void)
+{
+	const struct dirent *entry;
+	DIR *folder = opendir("/proc/self/fd");
+
+	if (folder == NULL)
+		return;
+	while ((entry = readdir(folder)) != NULL) {
+		int fd = atoi(entry->d_name);
+
+		if (fd > STDERR_FILENO)
+			fcntl(fd, F_SETFD, FD_CLOEXEC);
+	}
+	closedir(folder);
 }
 
 void descriptor_raise_limit(struct rlimit *started)

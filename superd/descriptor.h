@@ -26,6 +26,9 @@ int descriptor_set_blocking(int fd, bool blocking);
 /* Opens /dev/null on whichever of 0, 1, 2 is closed. Returns 0, or -1 with *error. */
 int descriptor_fill_standard(struct error *error);
 
+/* Sets close-on-exec on everything above 2 that superd inherited: no program shall have it. */
+void descriptor_cloexec_inherited(void);
+
 /*
  * Raises the soft RLIMIT_NOFILE to the hard one and stores in *started what it was. Nothing is
  * ever sized by it. Failing to raise is no error.

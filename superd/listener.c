@@ -9,6 +9,7 @@
 #include "superd/listener_socket.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -150,19 +151,29 @@ int listener_watch(struct listener *listener, bool watched, struct error *error)
 		return 0;
 	if (!watched)
 		loop_watch_stop(listener->loop, &listener->watch);
-	else if (loop_watch_start(listener->loop, &listener->watch, LOOP_READ, error) != 0)
+	else if (loop_watch_start(listener->loop, &listener->watch, LOOP_READ, error) != 0) {
+		listener_close(listener);
+		listener_fail(listener, error);
 		return -1;
+	}
 	listener->watched = watched;
 	return 0;
 }
 
-/* Whether the socket is still what superd opened. */
+/*
+ * Whether the socket is still what superd opened. A unix listener says SO_ACCEPTCONN even after
+ * its shutdown(2), and a datagram socket that was shut down or holds queued errors (IP_RECVERR)
+ * would wake superd for ever: poll(2) tells of both.
+ */
 static bool listener_is_sound(const struct listener *listener)
 {
+	struct pollfd state = {.fd = listener->fd, .events = POLLRDHUP};
 	struct sockaddr_storage peer;
 	socklen_t length = sizeof(peer);
 	int listening = 0;
 
+	if (poll(&state, 1, 0) != 0)
+		return false;
 	if (listener->conf->type == SOCK_DGRAM)
 		return getpeername(listener->fd, (struct sockaddr *)&peer, &length) != 0;
 	length = sizeof(listening);
@@ -175,7 +186,8 @@ int listener_recover(struct listener *listener, struct error *error)
 	if (listener->state != LISTENER_OPEN)
 		return 0;
 	if (listener_is_sound(listener)) {
-		descriptor_set_blocking(listener->fd, true);
+		descriptor_set_blocking(listener->fd, listener->conf->wait);
+		listener_socket_stamp(listener->fd, listener->conf);
 		return 0;
 	}
 	listener_close(listener);

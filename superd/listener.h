@@ -52,6 +52,8 @@ struct listener {
 	struct loop_timer retry;
 };
 
+/* A closed listener for the socket conf of service. Everything pointed at must outlive it;
+   listener->owner is the caller's. */
 void listener_init(struct listener *listener, const struct conf_service *service,
 	const struct conf_socket *conf, const struct listener_events *events, struct loop *loop,
 	void *owner);
@@ -66,13 +68,16 @@ int listener_open(struct listener *listener, struct error *error);
 /* Closes it, stops retrying, removes its unix name. Idempotent. */
 void listener_close(struct listener *listener);
 
-/* Watches or pauses; nothing happens unless it is open. Returns 0, or -1 with *error. */
+/*
+ * Watches or pauses; nothing happens unless it is open. Returns 0; or -1 with *error where it
+ * cannot be watched: it is closed then, and opened anew like one that cannot be opened.
+ */
 int listener_watch(struct listener *listener, bool watched, struct error *error);
 
 /*
- * After a wait program has had the socket: makes it blocking again, and opens it anew where the
- * program shut it down (or connected a datagram socket). Returns 0, or -1 with *error as
- * listener_open() does.
+ * After a wait program has had the socket, or when accept(2) says that it is no listener: sets
+ * its description right again, and opens it anew where it was shut down, connected, or holds
+ * errors. Returns 0, or -1 with *error as listener_open() does.
  */
 int listener_recover(struct listener *listener, struct error *error);
 

@@ -64,8 +64,6 @@ static int socket_set_options(int fd, const struct conf_service *service,
 		{"nodelay", IPPROTO_TCP, TCP_NODELAY, 1, tcp && service->nodelay},
 		{"keepalive", SOL_SOCKET, SO_KEEPALIVE, 1, tcp && idle_s > 0},
 		{"keepalive", IPPROTO_TCP, TCP_KEEPIDLE, idle_s, tcp && idle_s > 0},
-		/* The time of arrival tells one datagram from the next: see service_wait.c. */
-		{"SO_TIMESTAMPNS", SOL_SOCKET, SO_TIMESTAMPNS, 1, conf->type == SOCK_DGRAM},
 	};
 
 	if (internet && service->bind_device != NULL &&
@@ -95,6 +93,14 @@ static void socket_remove_stale(const struct conf_socket *conf)
 	close(probe);
 }
 
+void listener_socket_stamp(int fd, const struct conf_socket *conf)
+{
+	int on = 1;
+
+	if (conf->type == SOCK_DGRAM)
+		setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
+}
+
 static int socket_bind(int fd, const struct conf_socket *conf, struct error *error)
 {
 	if (bind(fd, &conf->addr.u.any, conf->addr.length) != 0)
@@ -102,7 +108,10 @@ static int socket_bind(int fd, const struct conf_socket *conf, struct error *err
 	return 0;
 }
 
-/* The name is made closed to everybody and opened once it belongs to whom it should. */
+/*
+ * Linux gives the name the mode of the socket itself (unix_bind): nothing is changed by path, which
+ * somebody may have replaced in a folder that is not superd's alone.
+ */
 static int socket_bind_unix(int fd, const struct conf_service *service,
 	const struct conf_socket *conf, struct error *error)
 {
@@ -111,17 +120,16 @@ static int socket_bind_unix(int fd, const struct conf_service *service,
 	int result;
 
 	socket_remove_stale(conf);
-	umask_before = umask(0777);
+	if (fchmod(fd, service->socket_mode) != 0)
+		return error_set(error, errno, "socket-mode of %s", path);
+	umask_before = umask(0);
 	result = socket_bind(fd, conf, error);
 	umask(umask_before);
 	if (result != 0 || path[0] == '\0')
 		return result;
-	if (lchown(path, service->socket_user, service->socket_group) != 0)
-		error_set(error, errno, "socket-user of %s", path);
-	else if (chmod(path, service->socket_mode) != 0)
-		error_set(error, errno, "socket-mode of %s", path);
-	else
+	if (lchown(path, service->socket_user, service->socket_group) == 0)
 		return 0;
+	error_set(error, errno, "socket-user of %s", path);
 	unlink(path);
 	return -1;
 }
@@ -139,6 +147,7 @@ static int socket_prepare(int fd, const struct conf_service *service,
 		result = socket_bind(fd, conf, error);
 	if (result != 0)
 		return -1;
+	listener_socket_stamp(fd, conf);
 	if (conf->type != SOCK_DGRAM && listen(fd, service->backlog) != 0)
 		return error_set(error, errno, "listen");
 	return 0;

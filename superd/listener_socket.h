@@ -15,4 +15,8 @@
 int listener_socket_open(
 	const struct conf_service *service, const struct conf_socket *conf, struct error *error);
 
+/* Asks for the time of arrival of every datagram (SO_TIMESTAMPNS, socket(7)), by which one is
+   told from the next; a program that had the socket may have asked for something else. */
+void listener_socket_stamp(int fd, const struct conf_socket *conf);
+
 #endif

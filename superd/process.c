@@ -17,14 +17,13 @@
 void process_reset(void)
 {
 	struct sigaction action = {.sa_handler = SIG_DFL};
+	struct sigaction now;
 	sigset_t all;
 
 	for (int signal = 1; signal < NSIG; signal++) {
-		/* the sanitizers' and the C library's own are none of superd's business */
-		if (signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL ||
-			(signal >= 32 && signal < SIGRTMIN))
-			continue;
-		sigaction(signal, &action, NULL); /* KILL and STOP refuse, rightly */
+		/* handlers are not inherited: one that is there is a sanitizer's */
+		if (sigaction(signal, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+			sigaction(signal, &action, NULL);
 	}
 	action.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &action, NULL);

@@ -14,6 +14,7 @@
 #define THROTTLE_AFTER 5 /* failures in a row that are borne without a pause */
 #define THROTTLE_FIRST_NS CLOCK_NS_PER_S
 #define THROTTLE_LAST_NS (60 * CLOCK_NS_PER_S)
+#define IDLE_RUN_NS (20 * CLOCK_NS_PER_MS)
 
 const char *service_state_name(enum service_state state)
 {
@@ -58,6 +59,15 @@ static bool group_wants_watch(const struct service_group *group, enum service_st
 	}
 }
 
+static void service_open_failed(struct listener *listener, const struct error *error)
+{
+	struct service_group *group = listener->owner;
+
+	report_error(group->service->report,
+		&(struct report_failure){
+			.step = "listen", .text = error->text, .endpoint = listener->conf->text});
+}
+
 void service_update_watch(struct service *service)
 {
 	enum service_state state = service_state(service);
@@ -71,14 +81,8 @@ void service_update_watch(struct service *service)
 			continue;
 		group->watched = watched;
 		for (size_t j = 0; j < group->count; j++) {
-			if (listener_watch(&group->listeners[j], watched, &error) != 0) {
-				group->watched = !watched; /* the next change tries again */
-				report_error(service->report,
-					&(struct report_failure){.step = "watch",
-						.code = error.code,
-						.text = error.text,
-						.endpoint = group->listeners[j].conf->text});
-			}
+			if (listener_watch(&group->listeners[j], watched, &error) != 0)
+				service_open_failed(&group->listeners[j], &error);
 		}
 	}
 }
@@ -107,15 +111,6 @@ static void service_opened(struct listener *listener)
 
 	report_open(group->service->report, listener->conf->text);
 	group_refresh(group);
-}
-
-static void service_open_failed(struct listener *listener, const struct error *error)
-{
-	struct service_group *group = listener->owner;
-
-	report_error(group->service->report,
-		&(struct report_failure){
-			.step = "listen", .text = error->text, .endpoint = listener->conf->text});
 }
 
 static void service_throttle_over(struct loop_timer *timer)
@@ -296,6 +291,13 @@ void service_note_success(struct service *service)
 	service->throttle_ns = 0;
 }
 
+void service_note_idle_run(struct service *service)
+{
+	if (!service->stopped && service->throttle.slot == 0)
+		loop_timer_start(
+			service->context->loop, &service->throttle, clock_now_ns() + IDLE_RUN_NS);
+}
+
 void service_note_failure(struct service *service)
 {
 	/* starts that were under way when the pause began do not lengthen it */
@@ -341,7 +343,9 @@ void service_reaped(
 	service->running--;
 	if (group == NULL)
 		limit_release(service->sources, &child->peer);
-	if (child->failure->step != STEP_OK) {
+	if (child->stuck) {
+		service_note_failure(service);
+	} else if (child->failure->step != STEP_OK) {
 		service_report_failure(service, child);
 		service_note_failure(service);
 	} else {
@@ -361,6 +365,10 @@ void service_reaped(
 
 void service_stuck(struct service *service, pid_t pid)
 {
+	struct child *child = children_find(service->context->children, pid);
+
+	if (child != NULL)
+		child->stuck = true;
 	report_error(service->report, &(struct report_failure){.pid = pid,
 					      .step = "start",
 					      .text = "stuck before exec for 5 s; killed",

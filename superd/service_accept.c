@@ -10,10 +10,11 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define ACCEPTS_PER_TURN 64
 
-/* The own end of the connection; asked for only behind a wildcard listener. */
+/* The own end of the connection; asked for only where it is not the listener's own address. */
 static void accept_local(const struct listener *listener, int fd, struct peer *local)
 {
 	const struct addr *addr = &listener->conf->addr;
@@ -22,7 +23,7 @@ static void accept_local(const struct listener *listener, int fd, struct peer *l
 
 	if (addr_family(addr) == AF_UNIX)
 		*local = (struct peer){.family = AF_UNSPEC};
-	else if (!addr_is_wildcard(addr))
+	else if (!addr_is_wildcard(addr) && !listener->service->transparent)
 		peer_set(local, &addr->u.any, addr->length);
 	else if (getsockname(fd, (struct sockaddr *)&address, &length) == 0)
 		peer_set(local, (struct sockaddr *)&address, length);
@@ -35,8 +36,10 @@ static void accept_local(const struct listener *listener, int fd, struct peer *l
  * (ECONNABORTED and what accept(2) says of errors already pending on the new socket), or nobody
  * is left, or superd is out of something and has to pause.
  */
-static bool accept_failed(struct service *service, const struct listener *listener, int code)
+static bool accept_failed(struct service *service, struct listener *listener, int code)
 {
+	struct error error;
+
 	switch (code) {
 	case EAGAIN:
 		return false;
@@ -51,6 +54,8 @@ static bool accept_failed(struct service *service, const struct listener *listen
 	case ENOTSOCK:
 	case EOPNOTSUPP: /* this listener is no listener any more: never spin on it */
 		service_starve(service);
+		if (listener_recover(listener, &error) != 0)
+			listener->events->failed_cb(listener, &error);
 		break;
 	case EINTR:
 	case ECONNABORTED:
@@ -140,8 +145,12 @@ static bool accept_one(struct service *service, struct listener *listener)
 		return accept_failed(service, listener, code);
 	}
 	peer_set(&child->peer, (struct sockaddr *)&address, length);
-	if (addr_family(&listener->conf->addr) == AF_UNIX)
-		peer_set_credentials(&child->peer, fd);
+	if (addr_family(&listener->conf->addr) == AF_UNIX &&
+		peer_set_credentials(&child->peer, fd) != 0) {
+		close(fd); /* who cannot be named gets no program */
+		service_unprepare(service, slot, child);
+		return true;
+	}
 	return accept_connection(service, listener, slot, child, fd);
 }
 

@@ -78,6 +78,8 @@ static int launch_fail(
 					      .code = errno,
 					      .path = service->conf->path});
 	children_cancel(service->context->children, launch->child);
+	if (service->running == 0 && service->errpipe != NULL)
+		errpipe_idle(service->errpipe);
 	service_starve(service);
 	return -1;
 }

@@ -36,6 +36,10 @@ void service_starve(struct service *service);
    that keeps happening. */
 void service_note_failure(struct service *service);
 
+/* A wait program came and went at once without an error, and as many wait as before: perhaps it
+   served one and another came. It is not started again for a moment. */
+void service_note_idle_run(struct service *service);
+
 /* One start that worked: the row of failures is over. */
 void service_note_success(struct service *service);
 

@@ -103,6 +103,16 @@ static size_t wait_gather(struct service_group *group)
 	return count;
 }
 
+/* Sets a socket right that a program has had; one that is opened anew is not watched yet. */
+static void wait_recover(struct service_group *group, struct listener *listener)
+{
+	struct error error;
+
+	if (listener_recover(listener, &error) != 0)
+		listener->events->failed_cb(listener, &error);
+	group->watched = false;
+}
+
 void service_wait_start(struct service_group *group, struct listener *listener)
 {
 	struct service *service = group->service;
@@ -118,8 +128,10 @@ void service_wait_start(struct service_group *group, struct listener *listener)
 		return;
 	group->mark_ns = group_mark(group);
 	if (group->mark_ns == MARK_EMPTY && listener->conf->type == SOCK_DGRAM) {
-		/* A datagram with a bad checksum wakes and is gone: nobody to serve. */
+		/* A datagram with a bad checksum wakes and is gone. Or the socket is not what it
+		   was: then it is opened anew. */
 		service_unprepare(service, slot, child);
+		wait_recover(group, listener);
 		return;
 	}
 	slot->request.fd_count = wait_gather(group);
@@ -133,41 +145,35 @@ void service_wait_start(struct service_group *group, struct listener *listener)
 		group->busy = child->pid;
 }
 
-/* Whether the program has left what it was started for. */
-static bool wait_did_nothing(
-	const struct service_group *group, const struct child *child, int status)
+/*
+ * What the run says of the program. A datagram that still stands first in the queue was not read;
+ * of streams the kernel tells only how many wait, and more may have come meanwhile.
+ */
+static void wait_judge(struct service_group *group, const struct child *child, int status)
 {
-	int64_t mark;
+	bool failed = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+	struct service *service = group->service;
+	int64_t mark = MARK_EMPTY;
 
-	if (clock_now_ns() - child->started_ns >= AT_ONCE_NS)
-		return false;
-	mark = group_mark(group);
+	if (clock_now_ns() - child->started_ns < AT_ONCE_NS)
+		mark = group_mark(group);
 	if (mark == MARK_EMPTY)
-		return false;
-	if (group->listeners[0].conf->type == SOCK_DGRAM)
-		return mark == group->mark_ns;
-	return !WIFEXITED(status) || WEXITSTATUS(status) != 0 || mark >= group->mark_ns;
+		service_note_success(service);
+	else if (group->listeners[0].conf->type == SOCK_DGRAM ? mark == group->mark_ns : failed)
+		service_note_failure(service);
+	else if (group->listeners[0].conf->type != SOCK_DGRAM && mark >= group->mark_ns)
+		service_note_idle_run(service);
+	else
+		service_note_success(service);
 }
 
 void service_wait_end(struct service_group *group, const struct child *child, int status)
 {
-	struct service *service = group->service;
-	struct error error;
-
 	group->busy = 0;
-	if (service->stopped)
+	if (group->service->stopped)
 		return;
-	if (child->failure->step == STEP_OK) {
-		if (wait_did_nothing(group, child, status))
-			service_note_failure(service);
-		else
-			service_note_success(service);
-	}
-	for (size_t i = 0; i < group->count; i++) {
-		struct listener *listener = &group->listeners[i];
-
-		if (listener_recover(listener, &error) != 0)
-			listener->events->failed_cb(listener, &error);
-	}
-	group->watched = false; /* one may have been opened anew */
+	for (size_t i = 0; i < group->count; i++)
+		wait_recover(group, &group->listeners[i]);
+	if (child->failure->step == STEP_OK && !child->stuck)
+		wait_judge(group, child, status);
 }

@@ -12,31 +12,41 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
-#define VM_STACK_BYTES (64 * 1024)
-#define VM_GUARD_BYTES (4 * 1024)
+#define VM_STACK_BYTES (32 * 1024) /* at least; the child's own frames need a quarter */
+
+/* The stack in whole pages, and one more below it. */
+static size_t vm_stack_bytes(size_t page)
+{
+	return (VM_STACK_BYTES + page - 1) / page * page + page;
+}
 
 /* The stack grows down to a guard page that faults instead of running into another slot's. */
 static int vm_slot_init(struct spawn_slot *slot, struct error *error)
 {
-	char *base = mmap(NULL, VM_STACK_BYTES, PROT_READ | PROT_WRITE,
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t bytes = vm_stack_bytes(page);
+	char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 
 	if (base == MAP_FAILED)
 		return error_set(error, errno, "stack of a spawn slot");
-	if (mprotect(base, VM_GUARD_BYTES, PROT_NONE) != 0) {
+	if (mprotect(base, page, PROT_NONE) != 0) {
 		error_set(error, errno, "guard page of a spawn slot");
-		munmap(base, VM_STACK_BYTES);
+		munmap(base, bytes);
 		return -1;
 	}
-	slot->stack = base + VM_STACK_BYTES;
+	slot->stack = base + bytes;
 	return 0;
 }
 
 static void vm_slot_free(struct spawn_slot *slot)
 {
+	size_t bytes = vm_stack_bytes((size_t)sysconf(_SC_PAGESIZE));
+
 	if (slot->stack != NULL)
-		munmap(slot->stack - VM_STACK_BYTES, VM_STACK_BYTES);
+		munmap(slot->stack - bytes, bytes);
 	slot->stack = NULL;
 }
 

@@ -94,8 +94,9 @@ void super_stop(struct super *super)
 	for (size_t i = 0; i < super->service_count; i++)
 		service_stop(super->services[i]);
 	children_signal_all(context->children, SIGTERM);
-	loop_timer_start(context->loop, &super->grace_timer,
-		loop_now_ns(context->loop) + super->conf->grace_ns);
+	if (loop_timer_start(context->loop, &super->grace_timer,
+		    loop_now_ns(context->loop) + super->conf->grace_ns) != 0)
+		children_signal_all(context->children, SIGKILL); /* no memory to wait with */
 }
 
 static void super_reaped(
@@ -107,6 +108,19 @@ static void super_reaped(
 		return;
 	spawn_reaped(super->context.spawn, pid);
 	service_reaped(child->owner, child, status, usage);
+}
+
+/* At most one line a second. */
+static void super_ignored(struct super *super, int signal)
+{
+	int64_t now_ns = loop_now_ns(super->context.loop);
+
+	if (signal == super->ignored_signal && now_ns - super->ignored_ns < CLOCK_NS_PER_S)
+		return;
+	super->ignored_signal = signal;
+	super->ignored_ns = now_ns;
+	report_daemon(
+		super->context.report, LEVEL_NOTICE, "ignored", "signal", sigabbrev_np(signal));
 }
 
 static void super_signal(void *owner, int signal, pid_t sender)
@@ -132,8 +146,7 @@ static void super_signal(void *owner, int signal, pid_t sender)
 		super->done = true;
 		break;
 	default:
-		report_daemon(
-			context->report, LEVEL_NOTICE, "ignored", "signal", sigabbrev_np(signal));
+		super_ignored(super, signal);
 		break;
 	}
 }
@@ -198,6 +211,7 @@ int super_run(const struct super_options *options)
 		status = super_start(&super, &error);
 	if (status == 0) {
 		process_report(detached, 0);
+		detached = -1;
 		process_ready(options->ready_fd);
 		status = super_loop(&super, &error);
 	}

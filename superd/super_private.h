@@ -25,6 +25,8 @@ struct super {
 	struct loop_timer starved_timer; /* while a service waits for something to become free */
 	struct loop_timer grace_timer;   /* stopping: from TERM to KILL, from KILL to giving up */
 	bool killed;
+	int ignored_signal; /* the last one that was ignored, and when it was told */
+	int64_t ignored_ns;
 };
 
 /* Descriptors and limits of the process, and the configuration. Problems have been printed where

@@ -9,12 +9,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #define EXIT_CONF 1
+#define SETTLE_MS 1000 /* how long the end waits for starts that are under way */
+
+static void super_ignore_stuck(void *pool_owner, void *owner, pid_t pid)
+{
+	(void)pool_owner;
+	(void)owner;
+	(void)pid;
+}
 
 static void super_print_message(void *owner, enum conf_severity severity, const char *text)
 {
@@ -33,6 +42,7 @@ int super_load(struct super *super, struct error *error)
 
 	if (descriptor_fill_standard(error) != 0)
 		return EX_OSERR;
+	descriptor_cloexec_inherited();
 	descriptor_raise_limit(&super->open_files);
 	super->context.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (super->context.null_fd < 0) {
@@ -40,7 +50,7 @@ int super_load(struct super *super, struct error *error)
 		return EX_OSERR;
 	}
 	if (conf_load(&request, super_print_message, NULL, &super->conf, error) != 0)
-		return EXIT_CONF;
+		return error->code != 0 ? EX_OSERR : EXIT_CONF;
 	super->context.conf = super->conf;
 	return 0;
 }
@@ -160,10 +170,28 @@ int super_open(struct super *super, struct error *error)
 	return 0;
 }
 
+/* Until no child uses superd's memory any more; false where one still does after a while. */
+static bool super_settle(struct super *super)
+{
+	struct spawn *spawn = super->context.spawn;
+
+	for (int i = 0; spawn != NULL && i < SETTLE_MS && spawn_busy(spawn) > 0; i++) {
+		spawn_collect(spawn, loop_now_ns(super->context.loop), super_ignore_stuck, NULL);
+		if (spawn_busy(spawn) > 0)
+			poll(NULL, 0, 1);
+	}
+	return spawn == NULL || spawn_busy(spawn) == 0;
+}
+
 void super_end(struct super *super)
 {
 	struct service_context *context = &super->context;
 
+	if (!super_settle(super)) {
+		/* Programs are being started on memory that would be freed: the exit does it. */
+		pidfile_remove(super->pid_path, super->pid_fd);
+		return;
+	}
 	for (size_t i = 0; i < super->service_count; i++)
 		service_free(super->services[i]);
 	free(super->services);

@@ -10,10 +10,12 @@ TESTS_RUN = $(PYTHON3) $(srcdir)/tests/run --build $(abs_builddir)
 check-local:
 	@$(TESTS_RUN) $(SUITES)
 
-# What the tests start, built and not run.
-check-programs: $(check_PROGRAMS)
+# What the tests start, built and not run.  By a make of its own: "all" is one too (config.h), and
+# two that make the same library at once spoil it.
+check-programs: all
+	@$(MAKE) $(AM_MAKEFLAGS) $(check_PROGRAMS) $(check_LIBRARIES)
 
-check-full: all check-programs
+check-full: check-programs
 	@$(PYTHON3) $(srcdir)/tests/full --build $(abs_builddir)
 
 check-fresh:
@@ -34,3 +36,5 @@ include tests/bench/local.mk
 check_PROGRAMS += tests/conf/confcheck
 tests_conf_confcheck_SOURCES = tests/conf/confcheck.c
 tests_conf_confcheck_LDADD = superd/libsuperd.a $(CONFUSE_LIBS)
+EXTRA_DIST += tests/conf/test_conf.py tests/conf/test_conf_fault.py tests/conf/fault.c tests/conf/good tests/conf/bad
+EXTRA_DIST += tests/fuzz/fuzz_conf.c tests/fuzz/fuzz_addr.c tests/fuzz/conf.dict tests/fuzz/corpus

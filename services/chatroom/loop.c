@@ -105,7 +105,8 @@ static void client_watch(const struct client *client, bool heard, struct pollfd 
 /* Returns how many watches there are. */
 static nfds_t watches_fill(struct loop *loop, bool heard, int64_t now)
 {
-	bool open = !loop->room->closing && now >= loop->door->paused_ns;
+	/* Who comes is announced, which those who lag are spared, too. */
+	bool open = heard && !loop->room->closing && now >= loop->door->paused_ns;
 	struct pollfd *watch = loop->watches;
 
 	*watch++ = (struct pollfd){.fd = loop->signals, .events = POLLIN};

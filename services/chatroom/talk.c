@@ -135,25 +135,22 @@ static void talk_help(struct client *client)
 			talk_answer(client, command_kind_help(kind), "", "");
 }
 
-/* One line of printable characters. */
-static void talk_line(struct room *room, struct client *client, char *line, int64_t now_ns)
+static void talk_command(
+	struct room *room, struct client *client, const struct command *command, int64_t now_ns)
 {
-	struct command command;
-
-	command_parse(line, &command);
-	switch (command.kind) {
+	switch (command->kind) {
 	case COMMAND_SAY:
-		talk_others(room, client, "", ": ", command.text);
+		talk_others(room, client, "", ": ", command->text);
 		break;
 	case COMMAND_NICK:
-		talk_nick(room, client, command.text);
+		talk_nick(room, client, command->text);
 		break;
 	case COMMAND_WHO:
 		talk_who(room, client);
 		break;
 	case COMMAND_ME:
-		if (command.text[0] != '\0')
-			talk_others(room, client, "* ", " ", command.text);
+		if (command->text[0] != '\0')
+			talk_others(room, client, "* ", " ", command->text);
 		else
 			client_tell(client, "(what do you do? /me ACTION)\n");
 		break;
@@ -165,7 +162,7 @@ static void talk_line(struct room *room, struct client *client, char *line, int6
 		talk_help(client);
 		break;
 	case COMMAND_UNKNOWN:
-		talk_answer(client, "there is no command ", command.text, ", try /help");
+		talk_answer(client, "there is no command ", command->text, ", try /help");
 		break;
 	}
 }
@@ -173,16 +170,23 @@ static void talk_line(struct room *room, struct client *client, char *line, int6
 /* Whether a line may pass; every line counts, also one that is wrong. */
 static bool rate_allows(struct client *client, int64_t now_ns)
 {
-	switch (rate_take(&client->rate, now_ns)) {
-	case RATE_FINE:
-		return true;
-	case RATE_OVER_FIRST:
+	enum rate_verdict verdict = rate_take(&client->rate, now_ns);
+
+	if (verdict == RATE_OVER_FIRST)
 		client_tell(client, "(too fast: more than 10 lines a second are dropped)\n");
-		return false;
-	case RATE_OVER:
-		return false;
-	}
-	return false;
+	return verdict == RATE_FINE;
+}
+
+static void talk_line(
+	struct room *room, struct client *client, char *line, size_t length, int64_t now_ns)
+{
+	struct command command;
+
+	printable_replace(line, length);
+	command_parse(line, &command);
+	/* Who is too fast may still leave. */
+	if (command.kind == COMMAND_QUIT || rate_allows(client, now_ns))
+		talk_command(room, client, &command, now_ns);
 }
 
 void talk_hear(
@@ -196,14 +200,10 @@ void talk_hear(
 
 		if (status == INPUT_MORE)
 			return;
-		if (!rate_allows(client, now_ns))
-			continue;
-		if (status == INPUT_TOO_LONG) {
+		if (status == INPUT_LINE)
+			talk_line(room, client, line, line_length, now_ns);
+		else if (rate_allows(client, now_ns))
 			client_tell(client, "(a line of more than 1024 bytes was dropped)\n");
-			continue;
-		}
-		printable_replace(line, line_length);
-		talk_line(room, client, line, now_ns);
 	}
 }
 
@@ -212,10 +212,7 @@ void talk_end(struct room *room, struct client *client, int64_t now_ns)
 	size_t length;
 	char *line;
 
-	if (client->end == CLIENT_HERE && input_last(&client->input, &line, &length) &&
-		rate_allows(client, now_ns)) {
-		printable_replace(line, length);
-		talk_line(room, client, line, now_ns);
-	}
+	if (client->end == CLIENT_HERE && input_last(&client->input, &line, &length))
+		talk_line(room, client, line, length, now_ns);
 	room_leave(client, now_ns);
 }

@@ -45,5 +45,5 @@ void note(const char *part, ...)
 
 void note_errno(const char *what)
 {
-	note(what, ": ", strerror(errno), NULL);
+	note(what, ": ", strerror(errno), NOTE_END);
 }

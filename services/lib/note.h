@@ -7,12 +7,17 @@
 #ifndef SERVICES_LIB_NOTE_H
 #define SERVICES_LIB_NOTE_H
 
+#include <stddef.h>
+
 /* Longest line, with its newline; the rest is cut. */
 #define NOTE_SIZE 1024
 
+/* Ends the parts of note(): NULL alone need not be a pointer where the type is not known. */
+#define NOTE_END ((const char *)NULL)
+
 /*
- * Writes "PROGRAM: " and the parts one after the other, ended by NULL:
- * note("cannot open ", path, NULL).  errno is unchanged.
+ * Writes "PROGRAM: " and the parts one after the other, ended by NOTE_END:
+ * note("cannot open ", path, NOTE_END).  errno is unchanged.
  */
 void note(const char *part, ...) __attribute__((sentinel));
 

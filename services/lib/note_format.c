@@ -18,7 +18,7 @@ void note_format(const char *format, ...)
 
 	va_start(arguments, format);
 	if (vsnprintf(line, sizeof(line), format, arguments) >= 0)
-		note(line, NULL);
+		note(line, NOTE_END);
 	va_end(arguments);
 	errno = saved;
 }

@@ -110,7 +110,7 @@ static void version_print(void)
 
 static enum options_result option_wrong(const char *problem, const char *dashes, const char *which)
 {
-	note(problem, " ", dashes, which, " (-h helps)", NULL);
+	note(problem, " ", dashes, which, " (-h helps)", NOTE_END);
 	return OPTIONS_WRONG;
 }
 
@@ -128,7 +128,7 @@ static enum options_result option_take(const struct options *options,
 	if (options->option_cb(options->owner, entry, value) == 0)
 		return OPTIONS_RUN;
 	note("'", value != NULL ? value : "", "' will not do for ", dashes, word, " (-h helps)",
-		NULL);
+		NOTE_END);
 	return OPTIONS_WRONG;
 }
 

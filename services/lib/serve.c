@@ -64,7 +64,7 @@ static enum options_result serve_options(struct serve *serve, int argc, char **a
 /* Not what this service serves: the configuration is wrong. */
 static int kind_refused(enum kind kind)
 {
-	note("descriptor 0 is a ", kind_name(kind), " socket, which is not served here", NULL);
+	note("descriptor 0 is a ", kind_name(kind), " socket, which is not served here", NOTE_END);
 	return STATUS_USAGE;
 }
 
@@ -96,9 +96,9 @@ static int client_note(const char *what, const char *more)
 
 	peer_client(&peer);
 	if (peer.family == AF_UNSPEC)
-		note(what, more, NULL);
+		note(what, more, NOTE_END);
 	else
-		note(peer_format(&peer, client), ": ", what, more, NULL);
+		note(peer_format(&peer, client), ": ", what, more, NOTE_END);
 	return STATUS_FAILED;
 }
 

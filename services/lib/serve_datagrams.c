@@ -42,7 +42,7 @@ static void refusal_note(
 	text_begin(&text, count, sizeof(count));
 	text_add_unsigned(&text, refusals->count);
 	note("datagrams not answered: ", count, ", the last from ", source, ": ",
-		dgram_verdict_name(verdict), NULL);
+		dgram_verdict_name(verdict), NOTE_END);
 	refusals->count = 0;
 }
 
@@ -70,7 +70,7 @@ static void datagram_serve(const struct serve *serve, struct dgram_socket *from,
 
 int serve_datagrams(const struct serve *serve)
 {
-	static char data[DGRAM_SIZE];
+	char data[DGRAM_SIZE]; /* not static: that would cost stream services a page */
 	struct io_deadline deadline = io_deadline_idle(serve->idle_ms);
 	struct refusals refusals = {0};
 	struct dgram_socket from;

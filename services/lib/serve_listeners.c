@@ -77,6 +77,10 @@ static int acceptor_begin(struct acceptor *acceptor)
 			acceptor->watches[acceptor->count++] =
 				(struct pollfd){.fd = fd, .events = POLLIN};
 	}
+	/* A list without a listening socket is a mistake, but there is one on 0. */
+	if (acceptor->count == 0)
+		acceptor->watches[acceptor->count++] =
+			(struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
 	signals_begin(acceptor);
 	return 0;
 }
@@ -187,7 +191,7 @@ static int acceptor_run(const struct serve *serve, struct acceptor *acceptor)
 				client_accept(serve, acceptor, acceptor->watches[i].fd, &status))
 				return status;
 	}
-	note("giving up", NULL);
+	note("giving up", NOTE_END);
 	return STATUS_FAILED;
 }
 

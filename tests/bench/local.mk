@@ -14,7 +14,8 @@ $(tests_bench_hello_OBJECTS) $(BENCH_HELLO): AM_CFLAGS = $(SERVICE_ALL_CFLAGS)
 $(BENCH_HELLO): AM_LDFLAGS = $(SERVICE_LDFLAGS)
 $(BENCH_HELLO): LIBS =
 
-bench: all $(EXTRA_PROGRAMS)
+bench: all
+	@$(MAKE) $(AM_MAKEFLAGS) $(EXTRA_PROGRAMS)
 	@$(PYTHON3) $(srcdir)/tests/bench/run --build $(abs_builddir) $(BENCH)
 
 .PHONY: bench

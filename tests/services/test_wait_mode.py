@@ -99,6 +99,13 @@ def test_a_list_for_another_process_is_not_ours(stand):
         program.stop()
 
 
+def test_a_list_without_listening_sockets_leaves_the_one_on_0(stand):
+    with drive.tcp_listener() as listener, drive.udp_server() as other:
+        program = stand.start("echo", stdin=listener, listen=[other])
+        assert ask(listener.getsockname(), b"x") == b"x"
+        program.stop()
+
+
 def test_a_silent_client_delays_nobody_and_keeps_the_service_up(stand):
     with drive.tcp_listener() as listener:
         program = stand.start("echo", "-t", "2", stdin=listener, listen=[listener])

@@ -149,6 +149,13 @@ def children_of(pid):
     return found
 
 
+def cpu_seconds(pid):
+    """User and system time of the process."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        fields = file.read().rpartition(b")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def kill(pid, number):
     """Sends a signal to a process that may have ended by itself meanwhile."""
     try:

@@ -12,13 +12,6 @@ import stand
 LOG = "log { events = { accept, refuse, exit, error } }\n"
 
 
-def cpu_seconds(pid):
-    """User and system time of the process."""
-    with open(f"/proc/{pid}/stat", "rb") as file:
-        fields = file.read().rpartition(b")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def test_port_in_use_is_taken_over_when_free(superd, services, kinds):
     ports = [stand.free_port(), stand.free_port()]
     holder = socket.create_server(("127.0.0.1", ports[0]))
@@ -53,9 +46,9 @@ def test_out_of_descriptors_pauses_and_recovers(superd, services, kinds):
     clients = [stand.connect(port) for _ in range(20)]
     event = daemon.wait_event("error", service="echo", step="accept")
     assert event["error"] == "Too many open files"
-    before = cpu_seconds(daemon.pid)
+    before = stand.cpu_seconds(daemon.pid)
     daemon.wait_event("error", service="echo", step="accept", count=3)  # some seconds of it
-    assert cpu_seconds(daemon.pid) - before < 0.5, "it spins"
+    assert stand.cpu_seconds(daemon.pid) - before < 0.5, "it spins"
     assert len(daemon.events("error")) < 8
     resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (highest + 1, highest + 1))
     for client in clients:
@@ -119,3 +112,28 @@ def test_two_thousand_listeners_three_thousand_connections(superd, services, kin
         client.close()
     daemon.wait_event("exit", count=3000)
     daemon.wait_idle()
+
+
+def test_descriptors_that_select_cannot_hold(superd, services):
+    """Forced to select, what does not fit is reported and the rest serves, without spinning."""
+    ports = [stand.free_port() for _ in range(1000)]
+    listens = ", ".join(f"127.0.0.1:{port}" for port in ports)
+    daemon = superd(
+        f"service-directory = {services}\n"
+        f"service many {{ listen = {{ {listens} }} exec = echo limits {{ instances = 1 }} }}",
+        "--loop=select",
+    )
+    assert daemon.events("error", service="many")
+    with stand.connect(ports[0]) as held:
+        held.sendall(b"x")
+        assert held.recv(1) == b"x"
+        with stand.connect(ports[1]) as waiting:
+            before = stand.cpu_seconds(daemon.pid)
+            waiting.settimeout(1)
+            with pytest.raises(TimeoutError):
+                waiting.recv(1)
+            assert stand.cpu_seconds(daemon.pid) - before < 0.1, "it spins"
+            held.close()
+            waiting.settimeout(stand.DEADLINE)
+            waiting.sendall(b"y")
+            assert waiting.recv(1) == b"y"

@@ -25,31 +25,30 @@ def write(tmp_path, text):
     return path
 
 
-@pytest.fixture(scope="session")
-def fault(build):
-    """A library that makes libconfuse crash, loop or eat memory; see tests/conf/fault.c."""
-    return build / "tests/conf/fault.so"
-
-
-@pytest.mark.parametrize(
-    "kind, says",
-    [("crash", "killed by SIGSEGV"), ("loop", "CPU time"), ("eat", "memory"), ("exit", "exit")],
-)
-@pytest.mark.parametrize("deed", ["start", "check"])
-def test_parser_that_fails(build, fault, services, tmp_path, kind, says, deed):
-    path = write(
-        tmp_path, f"service-directory = {services}\nservice d {{ listen = 1 exec = daytime }}\n"
+@pytest.fixture(scope="module")
+def fault(source, tmp_path_factory):
+    """A library that makes libconfuse fail; how, the name of the file that is parsed says."""
+    library = tmp_path_factory.mktemp("fault") / "fault.so"
+    subprocess.run(
+        [*os.environ.get("CC", "cc").split(), "-D_GNU_SOURCE", "-shared", "-fPIC", "-O1"]
+        + ["-Wno-null-dereference", "-o", library, source / "tests/conf/fault.c", "-ldl"],
+        check=True,
     )
+    return library
+
+
+@pytest.mark.parametrize("kind", ["crash", "loop", "memory", "exit"])
+def test_parser_that_fails(build, fault, services, tmp_path, kind):
+    path = tmp_path / f"{kind}.conf"
+    path.write_text(f"service-directory = {services}\nservice d {{ listen = 1 exec = daytime }}\n")
     env = dict(
         os.environ,
         LD_PRELOAD=str(fault),
-        SUPERD_FAULT=kind,
-        ASAN_OPTIONS="verify_asan_link_order=0:detect_leaks=0",
+        ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0",
     )
-    options = ["-t"] if deed == "check" else []
-    done = run(build, *options, "-c", path, env=env)
+    done = run(build, "-c", path.name, env=env, cwd=tmp_path)
     assert done.returncode == 1, done.stderr
-    assert "configuration loader" in done.stderr and says in done.stderr, done.stderr
+    assert "the configuration loader " in done.stderr, done.stderr
 
 
 def test_every_problem_in_one_run(build, tmp_path):

@@ -100,7 +100,7 @@ def test_inherited_signals_are_reset(superd, probe, spawn):
         "/usr/bin/python3",
         "-c",
         "import os, signal, sys\n"
-        "for s in (signal.SIGINT, signal.SIGPIPE, signal.SIGCHLD, signal.SIGUSR1):\n"
+        "for s in (signal.SIGINT, signal.SIGPIPE, signal.SIGCHLD, signal.SIGFPE, signal.SIGILL):\n"
         "    signal.signal(s, signal.SIG_IGN)\n"
         "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2, signal.SIGTERM])\n"
         "os.execv(sys.argv[1], sys.argv[1:])\n",

@@ -56,6 +56,21 @@ def test_quit_leaves_sessions_running(superd, services, kinds):
         assert client.recv(1) == b"y"
 
 
+def test_quit_leaves_sessions_alone_that_are_being_started(superd, services, kinds):
+    port = stand.free_port()
+    config = LOG + f"service-directory = {services}\nservice echo {{ listen = {port} exec = echo }}"
+    daemon = superd(config, *kinds)
+    clients = [stand.connect(port) for _ in range(40)]
+    daemon.stop(signal.SIGQUIT)
+    accepted = {event["peer"] for event in daemon.events("accept")}
+    for client in clients:
+        host, own = client.getsockname()
+        if f"{host}:{own}" in accepted:
+            client.sendall(b"x")
+            assert client.recv(1) == b"x"
+        client.close()
+
+
 def test_kill_nine_under_load_and_start_again(superd, services, kinds):
     port = stand.free_port()
     config = LOG + f"service-directory = {services}\nservice echo {{ listen = {port} exec = echo }}"

@@ -56,6 +56,67 @@ def test_shut_down_listener_is_opened_again(superd, program, kinds):
         daemon.wait_event("exit", count=count)
 
 
+def test_shut_down_unix_listener_is_opened_again(superd, program, tmp_path):
+    rude = program(
+        "rude",
+        "#!/usr/bin/python3\nimport os, socket\n"
+        "listener = socket.socket(fileno=3)\n"
+        "client, _ = listener.accept()\n"
+        "listener.shutdown(socket.SHUT_RDWR)\n"
+        'client.sendall(b"bye\\n")\n',
+    )
+    path = tmp_path / "rude.sock"
+    daemon = superd(LOG + f"service rude {{ listen = unix:{path} wait = yes exec = {rude} }}")
+    for count in (1, 2, 3):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(stand.DEADLINE)
+            client.connect(str(path))
+            assert stand.read_all(client) == b"bye\n"
+        daemon.wait_event("exit", count=count)
+
+
+@pytest.mark.parametrize("deed", ["s.shutdown(socket.SHUT_RD)", "s.setsockopt(0, 11, 1)\nreflect(s)"])
+def test_spoilt_datagram_socket_does_not_spin(superd, program, deed):
+    spoil = program(
+        "spoil",
+        "#!/usr/bin/python3\nimport socket\n"
+        "def reflect(s):\n"  # an ICMP error that stays queued: IP_RECVERR, and nobody listens
+        "    s.sendto(b'x', ('127.0.0.1', 9))\n"
+        "s = socket.socket(fileno=0)\ndata, peer = s.recvfrom(100)\ns.sendto(data, peer)\n"
+        f"try:\n    {deed.split(chr(10))[0]}\nexcept OSError:\n    pass\n"
+        + (deed.split(chr(10))[1] + "\n" if chr(10) in deed else ""),
+    )
+    port = stand.free_port()
+    daemon = superd(LOG + f"service s {{ listen = udp:127.0.0.1:{port} exec = {spoil} }}")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(stand.DEADLINE)
+        client.sendto(b"one", ("127.0.0.1", port))
+        assert client.recv(100) == b"one"
+        daemon.wait_event("exit")
+        before = stand.cpu_seconds(daemon.pid)
+        with pytest.raises(TimeoutError):  # a second without traffic
+            client.settimeout(1)
+            client.recv(100)
+        assert stand.cpu_seconds(daemon.pid) - before < 0.1, "it spins"
+        client.settimeout(stand.DEADLINE)
+        client.sendto(b"two", ("127.0.0.1", port))
+        assert client.recv(100) == b"two"
+
+
+def test_one_shot_programs_are_not_throttled_because_clients_are_many(superd, program):
+    once = program(
+        "once",
+        "#!/usr/bin/python3\nimport socket\n"
+        "client, _ = socket.socket(fileno=3).accept()\n"
+        'client.sendall(b"hi\\n")\n',
+    )
+    port = stand.free_port()
+    daemon = superd(LOG + f"service once {{ listen = 127.0.0.1:{port} wait = yes exec = {once} }}")
+    clients = [stand.connect(port) for _ in range(24)]
+    assert [stand.read_all(client) for client in clients] == [b"hi\n"] * 24
+    assert not daemon.events("state")
+
+
 def test_killed_room_is_there_for_the_next_client(superd, program, kinds):
     room = program("room", ROOM.format(clients=100))
     port = stand.free_port()

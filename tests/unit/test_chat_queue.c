@@ -90,6 +90,14 @@ static void random_against_a_model(void **state)
 	queue_free(&queue);
 }
 
+/* AddressSanitizer ends a program that asks for too much, unless it is told otherwise. */
+const char *__asan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
 static void no_memory_is_an_error(void **state)
 {
 	struct queue queue;

@@ -169,11 +169,11 @@ static void the_rate_is_told_once(void **state)
 		says(stage, 0, "\n");
 	assert_string_equal(strstr(heard(stage, 0), "(too"),
 		"(too fast: more than 10 lines a second are dropped)\n");
-	says(stage, 0, "dropped\n/quit\n");
+	says(stage, 0, "dropped\n/who\n");
 	assert_string_equal(heard(stage, 0), "");
 	stage->now += S / 10;
-	says(stage, 0, "heard\n");
-	assert_string_equal(heard(stage, 0), "(OK)\n");
+	says(stage, 0, "heard\ndropped\n/quit\n");
+	assert_string_equal(heard(stage, 0), "(OK)\n(bye)\n");
 }
 
 /* A client that takes nothing is found slow exactly when its queue is full. */

@@ -1,0 +1,574 @@
+"""The configuration loader by its files.
+
+good/NAME.conf loads, and what it prints loads again to the same.  Comments in it say more:
+    #= SERVICE OPTION = VALUE     the effective value ("top" is the top level)
+    #! SERVICE OPTION             the option is not printed
+    #w MESSAGE                    a warning; there are no others
+bad/NAME.conf gives exactly the messages of bad/NAME.err.
+A name that begins with root- is for a loader run by root, user- for one run by another user,
+names- for a system that has /etc/services.
+"""
+
+import os
+import pathlib
+import random
+import re
+import shutil
+import socket
+import stat
+import subprocess
+import tempfile
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+GOOD = sorted(path.stem for path in HERE.glob("good/*.conf"))
+BAD = sorted(path.stem for path in HERE.glob("bad/*.conf"))
+NOBODY = 65534
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/nonexistent",
+    "SUPERD_TEST_PORT": "7123",
+    "SUPERD_TEST_VALUE": 'a "value',
+    "SUPERD_TEST_EMPTY": "",
+    "SUPERD_TEST_QUOTE": '"${HOME}',
+}
+# Nothing here takes a second; a minute is a loader that hangs.
+DEADLINE = 60
+
+
+@pytest.fixture
+def place(build):
+    """A folder that every user may read, with confcheck and a service directory in it."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="superd-conf-"))
+    folder.chmod(0o755)
+    shutil.copy(build / "tests/conf/confcheck", folder / "confcheck")
+    services = folder / "services"
+    services.mkdir(mode=0o755)
+    shutil.copy("/bin/cat", services / "echo")
+    (services / "echo").chmod(0o755)
+    (services / "script").write_text("#! /bin/sh -e\ncat\n")
+    (services / "script").chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def environment():
+    kept = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
+    return {**ENVIRONMENT, **kept}
+
+
+def copy(place, kind, name):
+    """The file and the folder it includes from, owned by who runs the test, not writable."""
+    for path in (HERE / kind).glob(name + ".*"):
+        if path.is_dir():
+            shutil.copytree(path, place / path.name)
+        elif path.suffix == ".conf":
+            shutil.copyfile(path, place / path.name)
+    for path in [place, *place.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
+    return name + ".conf"
+
+
+def confcheck(place, *arguments, user=None, **more):
+    return subprocess.run(
+        [place / "confcheck", *map(str, arguments)],
+        cwd=place,
+        env=environment(),
+        user=user,
+        group=user,
+        extra_groups=[] if user is not None else None,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        timeout=DEADLINE,
+        text=True,
+        errors="surrogateescape",
+        **more,
+    )
+
+
+def user_for(name):
+    """Who runs the loader for a test file, None for the present user; skips what cannot be."""
+    root = os.geteuid() == 0
+    if name.startswith("root-") and not root:
+        pytest.skip("needs root")
+    if name.startswith("names-"):
+        try:
+            socket.getservbyname("telnet", "tcp")
+        except OSError:
+            pytest.skip("needs /etc/services")
+    if name.startswith("user-"):
+        if not root:
+            pytest.skip("needs root to become nobody")
+        return NOBODY
+    return None
+
+
+def parse_dump(text):
+    """{service: {option: value}}; options of inner blocks as block.option."""
+    result = {"top": {}}
+    path = []
+    for line in text.splitlines():
+        line = line.split("  # ")[0].strip()
+        if line == "}":
+            path.pop()
+        elif line.endswith("{") and " = " not in line:
+            path.append(line[:-1].strip())
+            if path[0].startswith("service "):
+                result.setdefault(path[0][len("service ") :], {})
+        elif line:
+            name, value = line.split(" = ", 1)
+            services = [part[len("service ") :] for part in path if part.startswith("service ")]
+            if path and path[0].startswith("template "):
+                continue
+            inner = [part for part in path if not part.startswith("service ")]
+            result[services[0] if services else "top"][".".join([*inner, name])] = value
+    return result
+
+
+def without_comments(text):
+    return re.sub(r"  # .*", "", text)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_good(place, name):
+    user = user_for(name)
+    file = copy(place, "good", name)
+    services = place / "services"
+    source = (place / file).read_text(encoding="utf-8")
+
+    checked = confcheck(place, "check", file, services, user=user)
+    warnings = re.findall(r"^#w (.*?)\r?$", source, re.M)
+    assert checked.stderr.splitlines() == ["warning: " + warning for warning in warnings]
+    assert checked.returncode == 0
+
+    printed = confcheck(place, "print", file, services, user=user)
+    assert printed.returncode == 0
+    values = parse_dump(printed.stdout)
+    for service, option, value in re.findall(r"^#= (\S+) (\S+) = (.*?)\r?$", source, re.M):
+        assert values[service].get(option) == value, (service, option)
+    for service, option in re.findall(r"^#! (\S+) (\S+)\r?$", source, re.M):
+        assert option not in values[service], (service, option)
+
+    (place / "again.conf").write_text(printed.stdout, errors="surrogateescape")
+    again = confcheck(place, "print", "again.conf", user=user)
+    assert again.returncode == 0, again.stderr
+    assert without_comments(again.stdout) == without_comments(printed.stdout)
+
+    loaded = confcheck(place, "load", file, services, user=user)
+    assert loaded.returncode == 0, loaded.stderr
+    assert loaded.stdout.split()[0] == str(len(values) - 1)
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad(place, name):
+    user = user_for(name)
+    file = copy(place, "bad", name)
+    result = confcheck(place, "check", file, place / "services", user=user)
+    told = result.stderr.replace(str(place), "PLACE")
+    if os.environ.get("SUPERD_TEST_WRITE"):
+        (HERE / "bad" / (name + ".err")).write_text(told)
+    assert told == (HERE / "bad" / (name + ".err")).read_text()
+    assert result.returncode == 1
+    assert result.stdout == ""
+
+
+def test_enough_files():
+    assert len(GOOD) >= 30
+    assert len(BAD) >= 100
+
+
+# --- files that are none ------------------------------------------------------------------
+
+SERVICE = "service a { listen = 7000  exec = /bin/cat }\n"
+
+
+def problem(place, file, user=None):
+    """The messages of a load that must fail."""
+    result = confcheck(place, "check", file, user=user)
+    assert result.returncode == 1
+    assert "took longer" not in result.stderr
+    return result.stderr.replace(str(place), "PLACE")
+
+
+def test_missing(place):
+    assert problem(place, "none.conf") == "none.conf: cannot read: No such file or directory\n"
+
+
+def test_folder(place):
+    assert problem(place, "services") == "services: not a regular file\n"
+
+
+def test_fifo(place):
+    os.mkfifo(place / "fifo.conf", 0o644)
+    assert problem(place, "fifo.conf") == "fifo.conf: not a regular file\n"
+    (place / "main.conf").write_text(SERVICE + 'include("fifo.conf")\n')
+    assert problem(place, "main.conf") == "main.conf:2: include: fifo.conf: not a regular file\n"
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "/dev/full", "/dev/tty"])
+def test_device(place, device):
+    said = problem(place, device)
+    assert said in (
+        f"{device}: not a regular file\n",
+        f"{device}: cannot read: No such device or address\n",
+    )
+
+
+def test_socket(place):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(place / "socket.conf"))
+        said = problem(place, "socket.conf")
+    assert said == "socket.conf: cannot read: No such device or address\n"
+
+
+def test_sparse_gigabyte(place):
+    with open(place / "big.conf", "wb") as file:
+        file.truncate(1 << 30)
+    assert problem(place, "big.conf") == "big.conf: larger than 1 MiB\n"
+
+
+def test_largest(place):
+    comment = "#" * 99 + "\n"
+    text = SERVICE + comment * ((1 << 20) // 100 + 1)
+    (place / "most.conf").write_text(text[: 1 << 20])
+    assert confcheck(place, "check", "most.conf").returncode == 0
+    (place / "more.conf").write_text(text[: 1 << 20] + "\n")
+    assert problem(place, "more.conf") == "more.conf: larger than 1 MiB\n"
+
+
+def test_unreadable(place):
+    (place / "secret.conf").write_text(SERVICE)
+    (place / "secret.conf").chmod(0)
+    user = NOBODY if os.geteuid() == 0 else None
+    said = problem(place, "secret.conf", user=user)
+    assert said == "secret.conf: cannot read: Permission denied\n"
+
+
+def test_writable_by_all(place):
+    (place / "open.conf").write_text(SERVICE)
+    (place / "open.conf").chmod(0o666)
+    said = problem(place, "open.conf")
+    assert said == "open.conf: is writable by everybody, mode 0666 (chmod o-w it)\n"
+
+
+def test_writable_by_group(place):
+    if os.geteuid() != 0:
+        pytest.skip("needs root to give a file to another group")
+    (place / "group.conf").write_text(SERVICE)
+    os.chown(place / "group.conf", 0, 4711)
+    (place / "group.conf").chmod(0o664)
+    said = problem(place, "group.conf")
+    assert said == "group.conf: is writable by group 4711, mode 0664 (chmod g-w it)\n"
+
+
+def test_owned_by_other(place):
+    if os.geteuid() != 0:
+        pytest.skip("needs root to give a file away")
+    (place / "other.conf").write_text(SERVICE)
+    os.chown(place / "other.conf", 4711, 0)
+    said = problem(place, "other.conf")
+    assert said == "other.conf: belongs to user 4711, who is not to be trusted (chown it)\n"
+    # Root's files are good enough for everybody, and so are one's own.
+    os.chown(place / "other.conf", NOBODY, 0)
+    assert confcheck(place, "check", "other.conf", user=NOBODY).returncode == 0
+    os.chown(place / "other.conf", 0, 0)
+    assert confcheck(place, "check", "other.conf", user=NOBODY).returncode == 0
+
+
+def test_folder_writable_by_all(place):
+    folder = place / "open"
+    folder.mkdir()
+    (folder / "a.conf").write_text(SERVICE)
+    folder.chmod(0o777)
+    said = problem(place, "open/a.conf")
+    assert said == (
+        "open/a.conf: its folder PLACE/open is writable by everybody, mode 0777 (chmod o-w it)\n"
+    )
+    (place / "link.conf").symlink_to("open/a.conf")
+    assert "its folder PLACE/open is writable by everybody" in problem(place, "link.conf")
+    (place / "main.conf").write_text(SERVICE + 'include("open/*.conf")\n')
+    assert problem(place, "main.conf").startswith("main.conf:2: include: open/a.conf: its folder")
+
+
+def test_sticky_folder_is_no_danger(place):
+    if os.geteuid() != 0:
+        pytest.skip("needs root to own the folder")
+    folder = place / "sticky"
+    folder.mkdir()
+    (folder / "a.conf").write_text(SERVICE)
+    folder.chmod(0o1777)
+    assert confcheck(place, "check", "sticky/a.conf").returncode == 0
+
+
+def test_include_depth(place):
+    (place / "deep0.conf").write_text(SERVICE + 'include("deep1.conf")\n')
+    for i in range(1, 17):
+        (place / f"deep{i}.conf").write_text(f'include("deep{i + 1}.conf")\n')
+    (place / "deep17.conf").write_text("# the end\n")
+    assert problem(place, "deep0.conf") == (
+        "deep16.conf:1: include: deep17.conf: includes go deeper than 16\n"
+    )
+    (place / "deep16.conf").write_text("# the end\n")
+    assert confcheck(place, "check", "deep0.conf").returncode == 0
+
+
+def test_include_files(place):
+    (place / "many").mkdir()
+    for i in range(1000):
+        (place / "many" / f"{i:04}.conf").write_text("")
+    (place / "main.conf").write_text(SERVICE + 'include("many/*.conf")\n')
+    assert problem(place, "main.conf") == (
+        "main.conf:2: include: many/0999.conf: more than 1000 files\n"
+    )
+    (place / "many" / "0999.conf").unlink()
+    assert confcheck(place, "check", "main.conf").returncode == 0
+
+
+def test_include_from_strange_folder(place):
+    folder = place / "a*[b]?\\"
+    folder.mkdir()
+    (folder / "main.conf").write_text('include("x.d/*.conf")\n')
+    (folder / "x.d").mkdir()
+    (folder / "x.d" / "a.conf").write_text(SERVICE)
+    result = confcheck(place, "load", f"{folder.name}/main.conf")
+    assert result.stdout.startswith("1 services")
+
+
+def test_interpreter_missing(place):
+    script = place / "services" / "broken"
+    script.write_text("#!/superd-no-such-interpreter -x\n")
+    script.chmod(0o755)
+    (place / "a.conf").write_text("service a { listen = 7000  exec = broken }\n")
+    result = confcheck(place, "check", "a.conf", place / "services")
+    assert result.stderr.replace(str(place), "PLACE") == (
+        'a.conf:1: service "a": exec: the interpreter of \'PLACE/services/broken\': '
+        "no program '/superd-no-such-interpreter'\n"
+    )
+
+
+def test_not_reachable_for_user(place):
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become nobody")
+    hidden = place / "hidden"
+    hidden.mkdir()
+    shutil.copy("/bin/cat", hidden / "cat")
+    hidden.chmod(0o700)
+    (place / "a.conf").write_text(f"service a {{ listen = 7000  exec = {hidden}/cat }}\n")
+    assert problem(place, "a.conf") == (
+        "a.conf:1: service \"a\": exec: user 65534 may not reach 'PLACE/hidden/cat'\n"
+    )
+    hidden.chmod(0o755)
+    (hidden / "cat").chmod(0o744)
+    assert problem(place, "a.conf") == (
+        "a.conf:1: service \"a\": exec: user 65534 may not execute 'PLACE/hidden/cat' "
+        "(mode 0744)\n"
+    )
+
+
+def test_root_folder(place):
+    if os.geteuid() != 0:
+        pytest.skip("needs root for chroot")
+    jail = place / "jail"
+    (jail / "bin").mkdir(parents=True)
+    shutil.copy("/bin/cat", jail / "bin" / "cat")
+    (jail / "bin" / "link").symlink_to("/bin/cat")
+    (jail / "bin" / "out").symlink_to("/usr/bin/env")
+    (jail / "bin" / "script").write_text("#!/bin/sh\n")
+    (jail / "bin" / "script").chmod(0o755)
+    base = f"service a {{ listen = 7000  root = {jail}  exec = /bin/%s }}\n"
+    for name in ("cat", "link"):
+        (place / "a.conf").write_text(base % name)
+        assert confcheck(place, "check", "a.conf").returncode == 0
+    (place / "a.conf").write_text(base % "out")
+    assert problem(place, "a.conf") == (
+        "a.conf:1: service \"a\": exec: no program '/bin/out' in root 'PLACE/jail'\n"
+    )
+    (place / "a.conf").write_text(base % "script")
+    assert problem(place, "a.conf") == (
+        "a.conf:1: service \"a\": exec: the interpreter of '/bin/script': "
+        "no program '/bin/sh' in root 'PLACE/jail'\n"
+    )
+
+
+def test_ordinary_user_cannot_become_another(place):
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become nobody")
+    (place / "a.conf").write_text(
+        "service a { listen = unix:/run/a  exec = /bin/cat\n"
+        "user = root\ngroup = daemon\ngroups = daemon\nsocket-user = root\n"
+        "socket-group = root\nroot = /tmp\n}\n"
+    )
+    assert problem(place, "a.conf", user=NOBODY).splitlines() == [
+        'a.conf:2: service "a": user: '
+        "superd was not started as root and cannot become user 'root'",
+        'a.conf:3: service "a": group: '
+        "superd was not started as root and cannot take on group 'daemon'",
+        'a.conf:4: service "a": groups: '
+        "superd was not started as root and cannot take on group 'daemon'",
+        'a.conf:5: service "a": socket-user: '
+        "superd was not started as root and cannot become user 'root'",
+        'a.conf:6: service "a": socket-group: '
+        "superd was not started as root and cannot take on group 'root'",
+        'a.conf:7: service "a": root: only a superd that was started as root can do this',
+    ]
+
+
+def test_hard_limit(place):
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become nobody")
+    import resource
+
+    def lower():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (50, 50))
+
+    (place / "a.conf").write_text(
+        "service a { listen = 7000  exec = /bin/cat  limits { open-files = 51 } }\n"
+    )
+    result = confcheck(place, "check", "a.conf", user=NOBODY, preexec_fn=lower)
+    assert result.stderr == (
+        'a.conf:1: service "a": limits: open-files: '
+        "is above superd's own hard limit of 50, and only root may raise it\n"
+    )
+    assert confcheck(place, "check", "a.conf", preexec_fn=lower).returncode == 0
+
+
+def test_print_to_full_disk(place):
+    (place / "a.conf").write_text(SERVICE)
+    with open("/dev/full", "w", encoding="ascii") as full:
+        result = subprocess.run(
+            [place / "confcheck", "print", "a.conf"],
+            cwd=place,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=DEADLINE,
+            text=True,
+        )
+    assert result.returncode == 1
+    assert result.stderr == "cannot print the configuration: No space left on device\n"
+
+
+def test_message_is_one_line(place):
+    (place / "a\nb.conf").write_text('service a { listen = 7000  exec = "/x\\ny\\e[1m" }\n')
+    said = problem(place, "a\nb.conf")
+    assert said == "a\\x0ab.conf:1: service \"a\": exec: no program '/x\\x0ay\\x1b[1m'\n"
+
+
+# --- damaged files ------------------------------------------------------------------------
+
+
+def load_many(place, texts):
+    """Exit status of a check of each text, all by one process."""
+    names = []
+    for i, text in enumerate(texts):
+        name = f"damaged{i}.conf"
+        (place / name).write_bytes(text)
+        names.append(name)
+    result = subprocess.run(
+        [place / "confcheck", "many", place / "services"],
+        cwd=place,
+        env=environment(),
+        input="\n".join(names) + "\n",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        timeout=10 * DEADLINE,
+        text=True,
+        errors="surrogateescape",
+    )
+    assert result.returncode == 0
+    assert "configuration loader" not in result.stderr
+    assert "Sanitizer" not in result.stderr and "runtime error" not in result.stderr
+    statuses = result.stdout.split()
+    assert len(statuses) == len(texts)
+    return statuses, result.stderr
+
+
+SHOWPIECE = rb"""
+# everything at once
+pid-file = /run/superd.pid  grace = 1m30s
+log { level = debug  events += { accept } }
+defaults { nice = 1  limits { instances = 50 } env { A = "x${HOME}y" } }
+template t { pass-env += { B, "C" } /* here */ banner = 'it\'s' }
+service a {
+    use = t; listen = { 7000, udp:7001, [::1]:7002, "unix:@x" }  // there
+    exec = { /bin/cat, "a\tb\x41\101\\", 'c\d' }
+    wait = yes
+    banner = ""
+}
+service "b+" { listen = 7003  exec = /bin/cat }
+"""
+
+
+def test_truncated_at_every_byte(place):
+    statuses, _ = load_many(place, [SHOWPIECE[:i] for i in range(len(SHOWPIECE) + 1)])
+    assert statuses[-1] == "0"
+    # Before the first service is complete there is nothing to run.
+    first_end = SHOWPIECE.index(b'service "b+"')
+    assert set(statuses[: first_end - 2]) == {"1"}
+
+
+def test_bit_flips(place):
+    seed = int(os.environ.get("SUPERD_TEST_SEED", random.SystemRandom().randrange(1 << 32)))
+    print(f"SUPERD_TEST_SEED={seed}")
+    generator = random.Random(seed)
+    texts = []
+    for _ in range(2000):
+        text = bytearray(SHOWPIECE)
+        for _ in range(generator.choice((1, 1, 1, 2, 8))):
+            bit = generator.randrange(8 * len(text))
+            text[bit // 8] ^= 1 << bit % 8
+        texts.append(bytes(text))
+    statuses, said = load_many(place, texts)
+    assert set(statuses) <= {"0", "1"}
+    # Every failure says why.
+    blamed = set(re.findall(r"^(damaged\d+\.conf)", said, re.M))
+    for i, status in enumerate(statuses):
+        assert status == "0" or f"damaged{i}.conf" in blamed
+
+
+def test_noise(place):
+    generator = random.Random(1)
+    texts = [generator.randbytes(size) for size in (1, 10, 100, 65536)]
+    texts += [b"{" * 100000, b"}" * 100000, b'"' * 100001, b"a = {" * 10000, b"service a " * 50000]
+    texts += [b"/*" * 100000, b"'" * 3, b"\\", b"${", b"service a { exec = { " + b"x," * 100000]
+    texts += [b"service a { env { " + b"".join(b"A%d=1 " % i for i in range(50000)) + b"} }"]
+    statuses, _ = load_many(place, texts)
+    assert set(statuses) == {"1"}
+
+
+# --- many services ------------------------------------------------------------------------
+
+
+def test_ten_thousand_services(place):
+    lines = []
+    for i in range(10000):
+        lines.append(f"service s{i} {{")
+        lines.append(f"  listen = 127.{i // 65536}.{i // 256 % 256}.{i % 256}:{2000 + i % 7}")
+        lines.append("  exec = /bin/cat }")
+    (place / "big.conf").write_text("\n".join(lines))
+    result = confcheck(place, "load", "big.conf")
+    assert result.stdout.startswith("10000 services")
+
+
+def test_long_list_and_env(place):
+    words = ", ".join(f"w{i}" for i in range(10000))
+    (place / "a.conf").write_text(
+        f"service a {{ listen = 1-65535  exec = {{ /bin/cat, {words} }}\nenv {{\n"
+        + "\n".join(f"V{i} = {i}" for i in range(1000))
+        + "\n} }\n"
+    )
+    assert confcheck(place, "load", "a.conf").stdout.startswith("1 services")
+    with open(place / "a.conf", "a", encoding="ascii") as file:
+        file.write("service b { listen = udp:1  exec = /bin/cat  env { " + "x = 1 " * 2 + "} }\n")
+    assert "x is set twice" in problem(place, "a.conf")
+
+
+def test_too_large_for_the_arena(place):
+    """Port ranges multiply; the loader ends with a word, not by the kernel's hand."""
+    services = "".join(
+        f"service s{i} {{ listen = 127.0.{i // 250}.{i % 250 + 1}:1-65535  exec = /bin/cat }}\n"
+        for i in range(40)
+    )
+    # Services that are off claim nothing, which leaves the memory of the result alone.
+    (place / "a.conf").write_text("defaults { enabled = no }\n" + services)
+    assert problem(place, "a.conf") == "the configuration needs too much memory\n"
