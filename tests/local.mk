@@ -2,6 +2,8 @@
 check_PROGRAMS += tests/system/probe
 tests_system_probe_SOURCES = tests/system/probe.c
 tests_system_probe_LDADD =
+# It runs under memory limits that a sanitizer's run-time does not fit in.
+tests/system/probe.$(OBJEXT) tests/system/probe$(EXEEXT): SANITIZER_CFLAGS =
 
 # The runner and its big brothers.  SUITES=... restricts make check ("make check SUITES=unit").
 SUITES =
