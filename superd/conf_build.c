@@ -307,7 +307,8 @@ static void build_services(struct conf_builder *builder)
 
 static void build_acl_sources(struct conf_builder *builder)
 {
-	const char *const *names, **list;
+	const char *const *names;
+	const char **list;
 	size_t i, count;
 
 	names = conf_network_sources(builder->networks, &count);

@@ -242,7 +242,7 @@ static const struct conf_option conf_options[] = {
 		.min = 1, .max = 128, .applies = APPLIES_ACCEPTED_TCP,
 		.summary = "leading bits of an IPv6 address that make one source"},
 	{BLOCK_LIMITS, "load", KIND_DECIMAL, "0", LIMITS(load_permille), .max = 1000000,
-		.summary = "load of the machine (1 minute) beyond which clients are refused; 0: none"},
+		.summary = "load of the machine (1 minute) above which nobody is served; 0: none"},
 	{BLOCK_LIMITS, "time", KIND_TIME, "0s", LIMITS(time_ns), .max = YEAR_NS,
 		.summary = "how long a program may live; 0: no limit"},
 	{BLOCK_LIMITS, "idle", KIND_TIME, "0s", LIMITS(idle_ns), .max = YEAR_NS,
