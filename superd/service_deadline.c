@@ -12,6 +12,7 @@
 #include "superd/clock.h"
 #include "superd/sockdiag.h"
 
+#include <net/if.h>
 #include <signal.h>
 
 #define IDLE_BATCH 256
@@ -98,15 +99,26 @@ static void idle_decide(struct child *child, const struct sockdiag_query *query,
 	int64_t idle_ns = ((const struct service *)child->owner)->conf->limits.idle_ns;
 	int64_t silent_ns = (int64_t)query->silent_ms * CLOCK_NS_PER_MS;
 
-	if (query->result != SOCKDIAG_FOUND) /* gone: nothing will ever move on it again */
+	if (query->result == SOCKDIAG_GONE) /* nothing will ever move on it again */
 		silent_ns = now_ns - child->active_ns;
-	if (silent_ns > now_ns - child->started_ns)
-		silent_ns = now_ns - child->started_ns;
+	else if (query->result == SOCKDIAG_FAILED) /* not known: nobody is ended for that */
+		silent_ns = 0;
 	child->active_ns = now_ns - silent_ns;
 	if (silent_ns >= idle_ns)
 		deadline_sentence(child, "idle");
 	else
 		deadline_next(child, child->active_ns);
+}
+
+static struct sockdiag_query idle_query(const struct child *child)
+{
+	const char *device = ((const struct service *)child->owner)->conf->bind_device;
+
+	return (struct sockdiag_query){.local = child->local,
+		.peer = child->peer,
+		.cookie = child->cookie,
+		.bound = device != NULL ? if_nametoindex(device) : 0,
+		.accepted_ns = child->started_ns};
 }
 
 /* Takes up to IDLE_BATCH from the list and asks about them. */
@@ -123,8 +135,7 @@ static void idle_ask(struct service_context *context)
 
 		context->idle = child->idle_next;
 		children[count] = child;
-		queries[count++] = (struct sockdiag_query){
-			.local = child->local, .peer = child->peer, .cookie = child->cookie};
+		queries[count++] = idle_query(child);
 	}
 	if (sockdiag_ask(context->sockdiag, queries, count, &error) != 0) {
 		/* the kernel does not say: nobody is ended for it, and it is asked again */
