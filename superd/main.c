@@ -47,6 +47,12 @@ static _Noreturn void usage(void)
 	exit(EXIT_USAGE);
 }
 
+static _Noreturn void print_and_exit(const char *text)
+{
+	fputs(text, stdout);
+	exit(0);
+}
+
 static void usage_problem(const char *option, const char *value, const char *wanted)
 {
 	fprintf(stderr, "superd: %s: '%s' is not %s\n", option, value, wanted);
@@ -138,11 +144,9 @@ static void parse_options(int argc, char **argv, struct command *command)
 			options->spawn = parse_spawn(optarg);
 			break;
 		case 'h':
-			fputs(usage_text, stdout);
-			exit(0);
+			print_and_exit(usage_text);
 		case 'V':
-			puts("superd " PACKAGE_VERSION);
-			exit(0);
+			print_and_exit("superd " PACKAGE_VERSION "\n");
 		default:
 			usage();
 		}
