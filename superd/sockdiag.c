@@ -129,23 +129,22 @@ static uint32_t info_silent_ms(const struct tcp_info *info, int64_t accepted_ns,
 	return age_ms < silent_ms ? (uint32_t)age_ms : silent_ms;
 }
 
-/* Copies the tcp_info among the attributes to *info; whether there is one. */
+/* Copies the beginning of the tcp_info among the attributes to *info; whether it is there. */
 static bool attributes_find_info(const char *at, size_t length, struct tcp_info *info)
 {
+	const size_t needed = sizeof(struct nlattr) + INFO_BYTES;
 	struct nlattr attribute;
 	size_t step;
 
 	while (length >= sizeof(attribute)) {
 		memcpy(&attribute, at, sizeof(attribute));
-		if (attribute.nla_len < sizeof(attribute) || attribute.nla_len > length)
-			return false;
-		if (attribute.nla_type == INET_DIAG_INFO &&
-			attribute.nla_len >= sizeof(attribute) + INFO_BYTES) {
+		if (attribute.nla_type == INET_DIAG_INFO && attribute.nla_len >= needed &&
+			length >= needed) {
 			memcpy(info, at + sizeof(attribute), INFO_BYTES);
 			return true;
 		}
 		step = (attribute.nla_len + 3U) & ~3U; /* they begin at multiples of 4 */
-		if (step > length)
+		if (step < sizeof(attribute) || step > length)
 			return false;
 		at += step;
 		length -= step;

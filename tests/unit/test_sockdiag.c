@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -295,6 +296,30 @@ static void test_wrong_cookie(void **state)
 	sockdiag_free(diag);
 }
 
+/* A socket bound to an interface is found by that alone; to others it makes no difference. */
+static void test_bound(void **state)
+{
+	struct sockdiag *diag = diag_new();
+	uint32_t loopback = if_nametoindex("lo");
+
+	(void)state;
+	for (int bound = 0; bound <= 1; bound++) {
+		int listener = listen_on_loopback(AF_INET);
+		struct connection it;
+
+		if (bound)
+			assert_int_equal(
+				setsockopt(listener, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2), 0);
+		connection_open(&it, listener);
+		ask_for(diag, &it.query, bound ? SOCKDIAG_GONE : SOCKDIAG_FOUND);
+		it.query.bound = loopback;
+		ask_for(diag, &it.query, SOCKDIAG_FOUND);
+		connection_close(&it);
+		close(listener);
+	}
+	sockdiag_free(diag);
+}
+
 static void test_not_tcp(void **state)
 {
 	struct sockdiag *diag = diag_new();
@@ -457,6 +482,7 @@ int main(void)
 		cmocka_unit_test(test_no_longer_than_accepted),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_wrong_cookie),
+		cmocka_unit_test(test_bound),
 		cmocka_unit_test(test_not_tcp),
 		cmocka_unit_test(test_descriptor),
 		cmocka_unit_test(test_late_answer),
