@@ -129,23 +129,22 @@ static uint32_t info_silent_ms(const struct tcp_info *info, int64_t accepted_ns,
 	return age_ms < silent_ms ? (uint32_t)age_ms : silent_ms;
 }
 
-/* Copies the tcp_info among the attributes to *info; whether there is one. */
+/* Copies the beginning of the tcp_info among the attributes to *info; whether it is there. */
 static bool attributes_find_info(const char *at, size_t length, struct tcp_info *info)
 {
+	const size_t needed = sizeof(struct nlattr) + INFO_BYTES;
 	struct nlattr attribute;
 	size_t step;
 
 	while (length >= sizeof(attribute)) {
 		memcpy(&attribute, at, sizeof(attribute));
-		if (attribute.nla_len < sizeof(attribute) || attribute.nla_len > length)
-			return false;
-		if (attribute.nla_type == INET_DIAG_INFO &&
-			attribute.nla_len >= sizeof(attribute) + INFO_BYTES) {
+		if (attribute.nla_type == INET_DIAG_INFO && attribute.nla_len >= needed &&
+			length >= needed) {
 			memcpy(info, at + sizeof(attribute), INFO_BYTES);
 			return true;
 		}
 		step = (attribute.nla_len + 3U) & ~3U; /* they begin at multiples of 4 */
-		if (step > length)
+		if (step < sizeof(attribute) || step > length)
 			return false;
 		at += step;
 		length -= step;
@@ -153,9 +152,8 @@ static bool attributes_find_info(const char *at, size_t length, struct tcp_info 
 	return false;
 }
 
-/* The answer that describes a socket; body has length bytes of it, all there are if whole. */
-static void answer_describe(
-	struct sockdiag_query *query, const char *body, size_t length, bool whole)
+/* The answer that describes a socket; body has length bytes of it, maybe not all there were. */
+static void answer_describe(struct sockdiag_query *query, const char *body, size_t length)
 {
 	struct inet_diag_msg socket;
 	struct tcp_info info = {0};
@@ -165,12 +163,10 @@ static void answer_describe(
 	memcpy(&socket, body, sizeof(socket));
 	length -= sizeof(socket);
 	if (socket.idiag_inode == 0) {
-		query->result = SOCKDIAG_GONE; /* the kernel alone has it: it ends in order */
+		query->result = SOCKDIAG_GONE; /* the kernel alone has it, be it in TIME_WAIT */
 	} else if (attributes_find_info(body + sizeof(socket), length, &info)) {
 		query->result = SOCKDIAG_FOUND;
 		query->silent_ms = info_silent_ms(&info, query->accepted_ns, clock_now_ns());
-	} else if (whole) {
-		query->result = SOCKDIAG_GONE; /* TIME_WAIT and the like know no times */
 	}
 }
 
@@ -179,7 +175,7 @@ static bool answer_refuse(struct sockdiag_query *query, int code)
 {
 	if (code == EAGAIN || code == ENOBUFS)
 		return false;
-	/* ESTALE: the addresses lead to another socket, be it the listener. */
+	/* ESTALE: older kernels, where the addresses lead to another socket. */
 	if (code == ENOENT || code == ESTALE)
 		query->result = SOCKDIAG_GONE;
 	return true;
@@ -191,7 +187,6 @@ static void answer_take(
 {
 	const char *data = message->msg_hdr.msg_iov->iov_base;
 	size_t length = message->msg_len;
-	bool whole = (message->msg_hdr.msg_flags & MSG_TRUNC) == 0;
 	struct nlmsghdr header;
 	size_t index;
 	int code;
@@ -207,7 +202,7 @@ static void answer_take(
 	data += sizeof(header);
 	length -= sizeof(header);
 	if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY) {
-		answer_describe(diag->asked[index], data, length, whole);
+		answer_describe(diag->asked[index], data, length);
 	} else if (header.nlmsg_type == NLMSG_ERROR && length >= sizeof(code)) {
 		memcpy(&code, data, sizeof(code));
 		if (!answer_refuse(diag->asked[index], -code))

@@ -29,7 +29,8 @@ struct sockdiag_query {
 	struct peer local;   /* getsockname(2); of the same family as peer */
 	struct peer peer;    /* getpeername(2), or what accept(2) gave */
 	uint64_t cookie;     /* sockdiag_cookie() */
-	uint32_t bound;      /* index of the interface its listener is bound to, 0: none */
+	uint32_t bound;      /* index of the interface it or its listener is bound to by
+				SO_BINDTODEVICE, 0: none; without it such a socket seems gone */
 	int64_t accepted_ns; /* clock_now_ns() when it was accepted: silence cannot be older */
 
 	enum sockdiag_result result; /* the answer */

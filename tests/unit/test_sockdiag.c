@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -295,6 +296,30 @@ static void test_wrong_cookie(void **state)
 	sockdiag_free(diag);
 }
 
+/* A socket bound to an interface is found by that alone; to others it makes no difference. */
+static void test_bound(void **state)
+{
+	struct sockdiag *diag = diag_new();
+	uint32_t loopback = if_nametoindex("lo");
+
+	(void)state;
+	for (int bound = 0; bound <= 1; bound++) {
+		int listener = listen_on_loopback(AF_INET);
+		struct connection it;
+
+		if (bound)
+			assert_int_equal(
+				setsockopt(listener, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2), 0);
+		connection_open(&it, listener);
+		ask_for(diag, &it.query, bound ? SOCKDIAG_GONE : SOCKDIAG_FOUND);
+		it.query.bound = loopback;
+		ask_for(diag, &it.query, SOCKDIAG_FOUND);
+		connection_close(&it);
+		close(listener);
+	}
+	sockdiag_free(diag);
+}
+
 static void test_not_tcp(void **state)
 {
 	struct sockdiag *diag = diag_new();
@@ -347,27 +372,32 @@ static void test_descriptor(void **state)
 	sockdiag_free(NULL);
 }
 
-/* An answer that nobody awaits any more lies in the queue before the right one. */
-static void test_late_answer(void **state)
+/* Answers that nobody awaits any more lie in the queue before the right ones. */
+static void test_late_answers(void **state)
 {
-	const struct nlmsghdr nonsense = {
+	struct nlmsghdr nonsense = {
 		.nlmsg_len = sizeof(nonsense),
 		.nlmsg_type = NLMSG_MIN_TYPE,
 		.nlmsg_flags = NLM_F_REQUEST,
-		.nlmsg_seq = UINT32_MAX,
 	};
 	int fd = next_long_lived();
 	struct sockdiag *diag = diag_new();
 	int listener = listen_on_loopback(AF_INET);
 	struct pollfd readable = {.fd = fd, .events = POLLIN};
+	struct sockdiag_query queries[100];
 	struct connection it;
 
 	(void)state;
 	connection_open(&it, listener);
-	for (int i = 0; i < 100; i++)
+	for (uint32_t i = 0; i < 100; i++) {
+		queries[i] = it.query;
+		nonsense.nlmsg_seq = UINT32_MAX - i;
 		assert_int_equal(send(fd, &nonsense, sizeof(nonsense), 0), sizeof(nonsense));
+	}
 	assert_int_equal(poll(&readable, 1, 0), 1);
-	ask_for(diag, &it.query, SOCKDIAG_FOUND);
+	ask(diag, queries, 100);
+	for (size_t i = 0; i < 100; i++)
+		assert_int_equal(queries[i].result, SOCKDIAG_FOUND);
 	assert_int_equal(poll(&readable, 1, 0), 0);
 	connection_close(&it);
 	close(listener);
@@ -457,9 +487,10 @@ int main(void)
 		cmocka_unit_test(test_no_longer_than_accepted),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_wrong_cookie),
+		cmocka_unit_test(test_bound),
 		cmocka_unit_test(test_not_tcp),
 		cmocka_unit_test(test_descriptor),
-		cmocka_unit_test(test_late_answer),
+		cmocka_unit_test(test_late_answers),
 		cmocka_unit_test(test_lost_answers),
 		cmocka_unit_test(test_many),
 	};
