@@ -22,7 +22,7 @@
 /* O_NONBLOCK: a planted FIFO must not hold the process. */
 #define LOCK_FLAGS (O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 
-#define LOCK_WAIT_NS (5 * NAME_NS_PER_S)
+#define LOCK_WAIT_NS (10 * NAME_NS_PER_S)
 #define LOCK_FIRST_PAUSE_NS 100000L
 #define LOCK_LONGEST_PAUSE_NS 10000000L
 

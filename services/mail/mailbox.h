@@ -47,7 +47,7 @@ int mailbox_open_to_take(const struct settings *settings, const char *login,
 void mailbox_close(struct mailbox *mailbox);
 
 /*
- * Waits for the right to add, 5 seconds at most: it is held for the time of a rename.
+ * Waits for the right to add, 10 seconds at most: it is held for the time of a rename.
  * Returns 0, or -1 with *trouble.
  */
 int mailbox_lock(const struct mailbox *mailbox, struct trouble *trouble);

@@ -514,7 +514,7 @@ def test_a_mailbox_locked_for_ever_is_a_local_error(office, stand):
         fcntl.lockf(file, fcntl.LOCK_EX)
         answer, program = office.send_raw(b"sender\nmaria1\nhello")
         assert (answer, program.status()) == (b"451 local error\n", 75)
-        assert "maria1 has been locked for 5 s" in program.log()
+        assert "maria1 has been locked for 10 s" in program.log()
     assert office.files("tmp") == []
     assert office.bodies() == [b"hello"]
 
@@ -931,6 +931,23 @@ def test_a_password_file_that_cannot_be_read_is_a_local_error(office, tmp_path):
     answer, program = office.fetch_raw("maria1", "--passwd", tmp_path / "none", password="secret")
     assert (answer, program.status()) == (b"451 local error\n", 75)
     assert "cannot read" in program.log()
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_a_password_file_that_others_may_write_is_a_local_error(office, passwd, mode):
+    office.send(b"hello")
+    passwd.chmod(mode)
+    answer, program = office.fetch_raw("maria1", "--passwd", passwd, password="secret")
+    assert (answer, program.status()) == (b"451 local error\n", 75)
+    assert "others may write to" in program.log()
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can give a file away")
+def test_a_password_file_of_somebody_else_is_a_local_error(office, passwd):
+    office.send(b"hello")
+    os.chown(passwd, 12345, 12345)
+    answer, program = office.fetch_raw("maria1", "--passwd", passwd, password="secret")
+    assert (answer, program.status()) == (b"451 local error\n", 75)
 
 
 def test_a_stranger_costs_what_a_wrong_password_costs(office, passwd):
