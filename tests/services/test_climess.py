@@ -287,13 +287,18 @@ def test_a_broken_answer_is_reset(climess, listener, answer, problem):
     with client:
         client.settimeout(drive.DEADLINE)
         assert client.recv(100) == b"maria1\n"
-        client.sendall(answer)
-        client.shutdown(socket.SHUT_WR)
+        reset = False
+        try:
+            client.sendall(answer)
+            client.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            # It has seen enough before the end.
+            reset = isinstance(error, ConnectionError)
         output, errors = process.communicate(timeout=drive.DEADLINE)
         assert process.returncode == 1
         assert problem in errors.decode()
         assert answer.startswith(output)
-        if not answer.startswith(b"535"):
+        if not answer.startswith(b"535") and not reset:
             with pytest.raises(ConnectionResetError):
                 client.recv(100)
 
