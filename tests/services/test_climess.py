@@ -416,3 +416,13 @@ def test_no_password(climess, listener, tmp_path, name, reason):
         "-p", listener.getsockname()[1])
     assert (status, output) == (1, b"")
     assert reason in errors
+
+
+def test_the_page_and_the_help_know_the_same_options(climess, source):
+    page = (source / "man/climess.1").read_text(encoding="ascii")
+    described = set()
+    for line in re.findall(r"^\.It (Fl .*)$", page, re.MULTILINE):
+        described |= set(re.findall(r"Fl (-?[\w-]+)", line))
+    text = climess.run("-h")[1].decode()
+    left = "\n".join(line[:28] for line in text.split("\n"))
+    assert described == {word[1:] for word in re.findall(r"(?<=[ ,])--?[\w-]+(?=[ ,])", left)}

@@ -485,13 +485,25 @@ def test_a_spool_that_others_may_write_is_refused(office):
     assert office.bodies() == [b"hello"]
 
 
-def test_a_fetch_makes_nothing(office):
-    answer, program = office.fetch_raw()
-    assert (answer, program.status()) == (b"451 local error\n", 75)
-    assert not office.spool.exists()
+def test_a_fetch_makes_no_mailbox(office):
+    assert office.fetch() == []
+    assert stat.S_IMODE(office.spool.stat().st_mode) == 0o700
+    assert os.listdir(office.spool) == []
     office.send(b"hello")
     assert office.fetch("robert") == []
     assert os.listdir(office.spool) == ["maria1"]
+
+
+@pytest.mark.parametrize("verb", ["send", "fetch"])
+def test_a_spool_that_cannot_be_made_is_a_local_error(office, verb):
+    spool = office.spool / "missing"
+    if verb == "send":
+        answer, program = office.send_raw(b"sender\nmaria1\nhello", spool=spool)
+    else:
+        answer, program = office.fetch_raw(spool=spool)
+    assert (answer, program.status()) == (b"451 local error\n", 75)
+    assert f"cannot make {spool}: No such file or directory" in program.log()
+    assert not office.spool.exists()
 
 
 def test_a_mailbox_that_is_only_half_made_is_completed(office):
@@ -919,7 +931,8 @@ def test_nothing_is_told_before_the_password(office, passwd):
     with client:
         assert drive.read_all(client) == b"421 timed out\n"
     assert program.status() == 1
-    # The spool is not there, which only who knows the password is told.
+    # The spool cannot be opened, which only who knows the password is told.
+    office.spool.touch()
     answer, program = office.fetch_raw("maria1", "--passwd", passwd, password="wrong")
     assert (answer, program.status()) == (b"535 authentication failed\n", 1)
     answer, program = office.fetch_raw("maria1", "--passwd", passwd, password="secret")
@@ -998,3 +1011,30 @@ def test_version(stand):
     answer, program = stand.pipes("messenger", "-V")
     assert re.fullmatch(rb"messenger \(superd\) [\d.]+\n", answer)
     assert program.status() == 0
+
+
+def test_the_page_and_the_help_know_the_same_options(stand, source):
+    page = (source / "man/superd-messenger.8").read_text(encoding="ascii")
+    described = set()
+    for line in re.findall(r"^\.It (Fl .*)$", page, re.MULTILINE):
+        described |= set(re.findall(r"Fl (-?[\w-]+)", line))
+    helped = set()
+    for verb in ("send", "fetch"):
+        text, program = stand.pipes("messenger", verb, "-h")
+        assert program.status() == 0
+        helped |= {word[1:] for word in re.findall(rb"(?<=[ ,])--?[\w-]+(?=[ ,])",
+                                                   b"\n".join(line[:28] for line in text.split(b"\n")))}
+    assert described == {word.decode() for word in helped}
+
+
+def test_a_vanished_log_does_not_matter(office):
+    reader, writer = os.pipe()
+    os.close(reader)
+    answer, program = office.send_raw(b"sender\nmaria1\nhello", "-t", "1", stderr=writer)
+    assert (answer, program.status()) == (b"250 stored 5 bytes for maria1\n", 0)
+    client, program = office.fetch_start(stderr=writer)
+    with client:
+        client.shutdown(socket.SHUT_WR)
+        assert drive.read_all(client).endswith(b"hello")
+    assert program.status() in (0, 1)
+    os.close(writer)
