@@ -1022,9 +1022,9 @@ def test_the_page_and_the_help_know_the_same_options(stand, source):
     for verb in ("send", "fetch"):
         text, program = stand.pipes("messenger", verb, "-h")
         assert program.status() == 0
-        helped |= {word[1:] for word in re.findall(rb"(?<=[ ,])--?[\w-]+(?=[ ,])",
-                                                   b"\n".join(line[:28] for line in text.split(b"\n")))}
-    assert described == {word.decode() for word in helped}
+        left = "\n".join(line[:28] for line in text.decode().split("\n"))
+        helped |= {word[1:] for word in re.findall(r"(?<=[ ,])--?[\w-]+(?=[ ,])", left)}
+    assert described == helped
 
 
 def test_a_vanished_log_does_not_matter(office):
