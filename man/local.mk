@@ -7,5 +7,6 @@ dist_man_MANS += man/superd-service.7 \
 	man/superd-hello.8 man/superd-number.8 man/superd-sum.8 man/superd-time.8
 # chat
 dist_man_MANS += man/superd-chat.8
+dist_man_MANS += man/superd.conf.5
 # messenger and its client
 dist_man_MANS += man/superd-messenger.8 man/climess.1

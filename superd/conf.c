@@ -123,8 +123,8 @@ static void child_limit(__rlimit_resource_t resource, rlim_t value)
 /* A process that does one thing, is alone with its pipe and cannot outlive its purpose. */
 static void child_prepare(int *fd, pid_t parent)
 {
-	rlim_t mapped = child_mapped();
 	sigset_t none;
+	rlim_t mapped;
 	int number;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -134,6 +134,7 @@ static void child_prepare(int *fd, pid_t parent)
 		if (number != SIGKILL && number != SIGSTOP)
 			signal(number, SIG_DFL);
 	}
+	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* What superd holds at 3 is of no concern here. */
@@ -141,10 +142,37 @@ static void child_prepare(int *fd, pid_t parent)
 		_exit(1);
 	*fd = 3;
 	close_range(4, ~0U, 0);
+	mapped = child_mapped();
 	if (mapped > 0)
 		child_limit(RLIMIT_AS, mapped + CONF_LOADER_MEMORY);
 	child_limit(RLIMIT_CPU, CONF_LOADER_CPU_S);
 	alarm(CONF_LOADER_WALL_S);
+}
+
+/*
+ * The effective configuration to descriptor 1, past stdio, whose buffers still hold what the
+ * parent has not written.  A reader that has seen enough is no problem.
+ */
+static int child_print(const char *text, size_t length, int fd)
+{
+	char why[128];
+	ssize_t written;
+
+	while (length > 0) {
+		written = write(STDOUT_FILENO, text, length);
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0 && errno == EPIPE)
+			return 0;
+		if (written < 0) {
+			snprintf(why, sizeof(why), "cannot print the configuration: %m");
+			child_message_cb(&fd, CONF_PROBLEM, why);
+			return 1;
+		}
+		text += written;
+		length -= (size_t)written;
+	}
+	return 0;
 }
 
 static void child_run(const struct conf_request *request, struct conf_image *image, int fd,
@@ -164,13 +192,17 @@ static void child_run(
 		.message_cb = child_message_cb,
 		.full_cb = child_full_cb,
 		.owner = &fd};
+	char *text = NULL;
+	size_t length = 0;
 	int status;
 
 	child_prepare(&fd, parent);
-	/* A stream of its own: what the parent left in stdout is not the child's to write. */
 	if (request->mode == CONF_PRINT)
-		loader.print = fdopen(STDOUT_FILENO, "w");
+		loader.print = open_memstream(&text, &length);
 	status = conf_loader_run(&loader) == 0 ? 0 : 1;
+	if (loader.print != NULL && fclose(loader.print) == 0 && status == 0)
+		status = child_print(text, length, fd);
+
 	image->used = arena.used;
 	_exit(status);
 }
@@ -345,7 +377,8 @@ int conf_load_end(
 	int rc = -1;
 
 	*conf = NULL;
-	if (!WIFEXITED(wait_status) || WEXITSTATUS(wait_status) != 0 || load->problem_count > 0) {
+	if (load->killed || !WIFEXITED(wait_status) || WEXITSTATUS(wait_status) != 0 ||
+		load->problem_count > 0) {
 		load_failure(load, wait_status, error);
 	} else if (load->kind == LOAD_WITHOUT) {
 		rc = 0;

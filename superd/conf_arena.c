@@ -5,14 +5,17 @@
 #include "superd/conf_arena.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void *conf_arena_take(struct conf_arena *arena, size_t size, size_t alignment)
 {
 	size_t start = (arena->used + alignment - 1) & ~(alignment - 1);
 
-	if (size > arena->size || start > arena->size - size)
+	if (size > arena->size || start > arena->size - size) {
 		arena->full_cb(arena->owner);
+		abort();
+	}
 	arena->used = start + size;
 	return arena->base + start;
 }

@@ -11,7 +11,7 @@ struct conf_arena {
 	char *base; /* zeroed, page-aligned */
 	size_t size;
 	size_t used;
-	void (*full_cb)(void *owner) __attribute__((noreturn)); /* size is used up */
+	void (*full_cb)(void *owner); /* size is used up; does not return */
 	void *owner;
 };
 

@@ -14,6 +14,10 @@ static const struct conf_setting *creds_setting(struct conf_making *making, cons
 
 	if (setting == NULL || !setting->bad)
 		return setting;
+	if (setting->file == NULL)
+		conf_making_problem(making, NULL, making->section->file, making->section->line,
+			"%s is not set, and there is no %s '%s'", name, name,
+			setting->values[0].text);
 	making->bad = true;
 	return NULL;
 }

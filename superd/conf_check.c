@@ -90,7 +90,9 @@ static int check_template(
 
 	if (checker->incomplete || conf_sections_find(templates, value->text) != NULL)
 		return 0;
-	for (i = 0; i < templates->count; i++)
+	/* Where nothing more is told, nothing need be compared with everything. */
+	for (i = 0; i < templates->count && checker->tree->report->problem_count < CONF_REPORT_MAX;
+		i++)
 		conf_suggest_offer(&suggest, templates->list[i]->title);
 	return error_set(
 		error, 0, "no template '%.80s'%s", value->text, conf_suggest_text(&suggest, hint));
@@ -242,7 +244,10 @@ static void builtin_setting(
 struct conf_section *conf_check_builtin(
 	struct conf_tree *tree, struct conf_ident *ident, enum conf_block_kind kind)
 {
-	struct conf_checker checker = {.tree = tree, .ident = ident};
+	struct conf_report silent = {.pool = tree->pool};
+	struct conf_tree unseen = {.pool = tree->pool, .report = &silent};
+	/* A default that this system cannot fulfil is a problem where it is needed. */
+	struct conf_checker checker = {.tree = &unseen, .ident = ident};
 	const struct conf_option *option;
 	struct conf_section *section;
 	enum conf_block_kind inner;

@@ -59,12 +59,15 @@ static void dump_position(struct dump *dump, const struct conf_file *file, unsig
 	fputc('\n', dump->stream);
 }
 
-/* name = value, and where setting (may be NULL) set it. */
-static void dump_line(
-	struct dump *dump, const char *name, const char *value, const struct conf_setting *setting)
+static void dump_name(struct dump *dump, const char *name)
 {
 	dump_indent(dump);
-	fprintf(dump->stream, "%s = %s", name, value);
+	fprintf(dump->stream, "%s = ", name);
+}
+
+/* The end of a line, with the place where setting (may be NULL) was made. */
+static void dump_end(struct dump *dump, const struct conf_setting *setting)
+{
 	if (setting == NULL)
 		dump_position(dump, NULL, 0);
 	else
@@ -72,17 +75,26 @@ static void dump_line(
 			setting->count > 0 ? setting->values[0].line : setting->line);
 }
 
+static void dump_line(
+	struct dump *dump, const char *name, const char *value, const struct conf_setting *setting)
+{
+	dump_name(dump, name);
+	fputs(value, dump->stream);
+	dump_end(dump, setting);
+}
+
 static void dump_list(struct dump *dump, const char *name, const struct conf_list *list,
 	const struct conf_setting *setting)
 {
-	const char *text = "{";
 	size_t i;
 
+	dump_name(dump, name);
+	fputc('{', dump->stream);
 	for (i = 0; i < list->count; i++)
-		text = conf_pool_format(dump->pool, "%s%s %s", text, i == 0 ? "" : ",",
+		fprintf(dump->stream, "%s%s", i == 0 ? " " : ", ",
 			conf_string_quote(dump->pool, list->values[i]->text));
-	dump_line(dump, name, conf_pool_format(dump->pool, "%s%s}", text, i == 0 ? "" : " "),
-		setting);
+	fputs(list->count == 0 ? "}" : " }", dump->stream);
+	dump_end(dump, setting);
 }
 
 /* --- what the table stored ----------------------------------------------------------------- */

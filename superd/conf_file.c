@@ -51,7 +51,7 @@ static int file_check_folders(const char *path, struct error *error)
 	char folder[PATH_MAX];
 	size_t i;
 
-	for (i = 0; path[i] != '\0' && i < sizeof(folder) - 1; i++) {
+	for (i = 0; i < sizeof(folder) - 1 && path[i] != '\0'; i++) {
 		if (path[i] == '/') {
 			folder[i] = '\0';
 			if (file_check_folder(i == 0 ? "/" : folder, error) != 0)
@@ -146,7 +146,7 @@ int conf_file_read(
 	text->inode = status.st_ino;
 	buffer = malloc(CONF_FILE_MAX + 2);
 	if (buffer == NULL)
-		pool->full_cb(pool->owner);
+		conf_pool_full(pool);
 	text->bytes = buffer;
 	if (file_read_all(fd, text, error) != 0)
 		goto out;

@@ -21,17 +21,6 @@ static void loader_read(
 			loader->request->file);
 }
 
-/* -1 where it did not all go out. */
-static int loader_print(
-	struct conf_loader *loader, const struct conf_builder *builder, struct conf_report *report)
-{
-	conf_dump(builder, loader->print);
-	if (fflush(loader->print) == 0 && !ferror(loader->print))
-		return 0;
-	conf_report_add(report, CONF_PROBLEM, NULL, 0, "cannot print the configuration: %m");
-	return -1;
-}
-
 int conf_loader_run(struct conf_loader *loader)
 {
 	struct conf_pool *pool = &loader->pool;
@@ -57,7 +46,7 @@ int conf_loader_run(struct conf_loader *loader)
 		conf_build(&builder);
 	}
 	if (report.problem_count == 0 && loader->print != NULL)
-		loader_print(loader, &builder, &report);
+		conf_dump(&builder, loader->print);
 	conf_report_send(&report, loader->message_cb, loader->owner);
 	conf_pool_free(pool);
 	return report.problem_count == 0 ? 0 : -1;

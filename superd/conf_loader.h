@@ -19,7 +19,7 @@ struct conf_loader {
 	struct conf *conf;        /* the result, in arena */
 	FILE *print;              /* where the effective configuration goes; NULL: nowhere */
 	void (*message_cb)(void *owner, enum conf_severity severity, const char *text);
-	void (*full_cb)(void *owner) __attribute__((noreturn)); /* no memory is left */
+	void (*full_cb)(void *owner); /* no memory is left; does not return */
 	void *owner;
 	struct conf_pool pool; /* scratch; empty after a run that was not left by full_cb */
 };

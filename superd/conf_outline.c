@@ -168,20 +168,22 @@ static int outline_values(struct conf_walk *walk, struct conf_setting *setting)
 static void outline_setting(struct conf_walk *walk, struct conf_section *section,
 	const struct conf_option *option, const char *name)
 {
+	bool may = outline_may_set(walk, section, option, name);
 	size_t begin = walk->index;
 	struct conf_setting *setting;
 
-	if (!outline_may_set(walk, section, option, name)) {
-		/* Something was meant for it: it does not count as missing. */
-		if (option != NULL && conf_section_find(section, name, strlen(name)) == NULL)
-			conf_setting_new(walk->tree, section, option, name, walk->file,
-				walk_peek(walk, 0)->line)
-				->bad = true;
+	if (!may && (option == NULL || conf_section_find(section, name, strlen(name)) != NULL)) {
 		walk_skip_statement(walk);
 		return;
 	}
 	setting = conf_setting_new(
 		walk->tree, section, option, name, walk->file, walk_peek(walk, 0)->line);
+	if (!may) {
+		/* Something was meant for it: it does not count as missing. */
+		setting->bad = true;
+		walk_skip_statement(walk);
+		return;
+	}
 	setting->add = walk_peek(walk, 1)->kind == TOKEN_ADD;
 	walk->index += 2;
 	if (outline_values(walk, setting) != 0) {

@@ -15,12 +15,18 @@ struct conf_pool_piece {
 	_Alignas(max_align_t) char bytes[];
 };
 
+void conf_pool_full(const struct conf_pool *pool)
+{
+	pool->full_cb(pool->owner);
+	abort();
+}
+
 void *conf_pool_alloc(struct conf_pool *pool, size_t size)
 {
 	struct conf_pool_piece *piece = calloc(1, sizeof(*piece) + size);
 
 	if (piece == NULL)
-		pool->full_cb(pool->owner);
+		conf_pool_full(pool);
 	piece->next = pool->first;
 	pool->first = piece;
 	return piece->bytes;
@@ -44,7 +50,7 @@ char *conf_pool_format(struct conf_pool *pool, const char *format, ...)
 	length = vsnprintf(NULL, 0, format, args);
 	va_end(args);
 	if (length < 0)
-		pool->full_cb(pool->owner);
+		conf_pool_full(pool);
 	text = conf_pool_alloc(pool, (size_t)length + 1);
 	va_start(args, format);
 	vsnprintf(text, (size_t)length + 1, format, args);

@@ -11,7 +11,7 @@
 
 struct conf_pool {
 	struct conf_pool_piece *first;
-	void (*full_cb)(void *owner) __attribute__((noreturn)); /* no memory is left */
+	void (*full_cb)(void *owner); /* no memory is left; does not return */
 	void *owner;
 };
 
@@ -31,6 +31,9 @@ char *conf_pool_format(struct conf_pool *pool, const char *format, ...)
  */
 void *conf_pool_grow(
 	struct conf_pool *pool, void *array, size_t count, size_t *capacity, size_t size);
+
+/* Ends the loader: an allocation outside the pool failed. */
+void conf_pool_full(const struct conf_pool *pool) __attribute__((noreturn));
 
 /* Frees all of it. */
 void conf_pool_free(struct conf_pool *pool);

@@ -23,22 +23,23 @@
 /* What the kernel reads of a script's first line. */
 #define INTERPRETER_SIZE 256
 
-/* Becomes the program's user for file access, as far as superd can; 0 or -1. */
-static int program_become(const struct creds *creds)
-{
-	if (setgroups(creds->group_count, creds->groups) != 0)
-		return -1;
-	if (setegid(creds->gid) != 0)
-		return -1;
-	return seteuid(creds->uid);
-}
-
 static void program_return(const struct conf_ident *ident)
 {
 	/* A failure leaves less access: checks fail, nothing is let through. */
 	if (seteuid(ident->uid) != 0 || setegid(ident->gid) != 0 ||
 		setgroups(ident->own_group_count, ident->own_groups) != 0)
 		_exit(1);
+}
+
+/* Becomes the program's user for file access, as far as superd can; 0 or -1. */
+static int program_become(const struct conf_ident *ident, const struct creds *creds)
+{
+	if (setgroups(creds->group_count, creds->groups) != 0)
+		return -1;
+	if (setegid(creds->gid) == 0 && seteuid(creds->uid) == 0)
+		return 0;
+	program_return(ident);
+	return -1;
 }
 
 /* The folder root as the kernel's chroot finds it, that is as superd itself; -1 with errno. */
@@ -146,7 +147,7 @@ static int program_check_one(const struct conf_ident *ident, const struct conf_p
 
 	if (program->root != NULL && (root_fd = program_open_root(program->root)) < 0)
 		return program_missing(program, path, errno, error);
-	if (change && program_become(program->creds) != 0)
+	if (change && program_become(ident, program->creds) != 0)
 		change = false; /* no capability for it: superd's own access has to do */
 	fd = program_open(root_fd, path);
 	code = errno;

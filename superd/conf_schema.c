@@ -93,7 +93,7 @@ static const struct conf_option conf_options[] = {
 	{BLOCK_TOP, "pid-file", KIND_PATH, CONF(pid_file), .flags = OPTION_EMPTY,
 		.summary = "file that holds the process id while superd runs"},
 	{BLOCK_TOP, "service-directory", KIND_PATH, CONF(service_directory),
-		.note = "where superd was installed to find its bundled services",
+		.note = "the directory the bundled services were installed in",
 		.summary = "where the program of a bare name in exec is looked up"},
 	{BLOCK_TOP, "max-instances", KIND_INTEGER, "1024", CONF(max_instances),
 		.min = 1, .max = 1000000,

@@ -138,9 +138,9 @@ static void parse_options(int argc, char **argv, struct super_options *options, 
 /*
  * The folder of the bundled services: where they were installed, or, for a superd that is run in
  * its build tree (BUILD/superd/superd beside BUILD/config.status), where they were built. The
- * text lives as long as superd.
+ * text is the caller's to free.
  */
-static const char *service_directory(void)
+static char *service_directory(void)
 {
 	char *path = realpath("/proc/self/exe", NULL);
 	char *mark = NULL;
@@ -155,19 +155,20 @@ static const char *service_directory(void)
 		folder = NULL;
 	free(mark);
 	free(path);
-	return folder != NULL ? folder : PKGLIBEXECDIR;
+	return folder != NULL ? folder : strdup(PKGLIBEXECDIR);
 }
 
-/* A path that still means the same once superd has gone to "/"; NULL stays NULL. */
-static const char *absolute_path(const char *path)
+/* A path that still means the same once superd has gone to "/", to be freed; NULL stays NULL. */
+static char *absolute_path(const char *path)
 {
 	char folder[PATH_MAX];
 	char *joined;
 
-	if (path == NULL || path[0] == '/')
-		return path;
-	if (getcwd(folder, sizeof(folder)) == NULL || asprintf(&joined, "%s/%s", folder, path) < 0)
-		return path;
+	if (path == NULL)
+		return NULL;
+	if (path[0] == '/' || getcwd(folder, sizeof(folder)) == NULL ||
+		asprintf(&joined, "%s/%s", folder, path) < 0)
+		return strdup(path);
 	return joined;
 }
 
@@ -204,11 +205,16 @@ int main(int argc, char **argv)
 		.spawn = SPAWN_AUTO,
 	};
 	enum deed deed = DEED_RUN;
+	char *folder = service_directory();
+	char *pid_file;
+	int status;
 
 	parse_options(argc, argv, &options, &deed);
-	options.service_directory = service_directory();
-	options.pid_file = absolute_path(options.pid_file);
-	if (deed != DEED_RUN)
-		return check_or_print(&options, deed);
-	return super_run(&options);
+	pid_file = absolute_path(options.pid_file);
+	options.service_directory = folder;
+	options.pid_file = pid_file;
+	status = deed == DEED_RUN ? super_run(&options) : check_or_print(&options, deed);
+	free(pid_file);
+	free(folder);
+	return status;
 }

@@ -86,11 +86,12 @@ static int print_schema(void)
 
 	for (option = conf_schema_options(); option->name != NULL; option++) {
 		fallback = option->note != NULL ? option->note : option->fallback;
-		printf("%s\t%s\t%s\t%s\n",
+		printf("%s\t%s\t%s\t%s\t%s\n",
 			option->block == BLOCK_TOP ? "top" : conf_block_get(option->block)->name,
 			option->name, conf_kind_name(option->kind),
 			fallback == NULL ? (option->flags & OPTION_REQUIRED ? "required" : "none")
-					 : fallback);
+					 : fallback,
+			option->flags & OPTION_SERVICE_ONLY ? "service" : "any");
 	}
 	return 0;
 }

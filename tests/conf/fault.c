@@ -11,7 +11,7 @@
 
 static void fault_crash(void)
 {
-	*(volatile int *)0 = 1;
+	raise(SIGSEGV);
 }
 
 static void fault_loop(void)

@@ -178,6 +178,38 @@ def test_enough_files():
     assert len(BAD) >= 100
 
 
+# --- the manual page ----------------------------------------------------------------------
+
+
+def test_manual_page_matches_the_table(build, source):
+    result = subprocess.run(
+        [
+            source / "tests/lint/man-schema",
+            build / "tests/conf/confcheck",
+            source / "man/superd.conf.5",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=DEADLINE,
+    )
+    assert result.stdout == ""
+    assert result.returncode == 0
+
+
+def test_manual_page_examples(place, source):
+    """Nothing is wrong with them but that their programs and users are not here."""
+    page = (source / "man/superd.conf.5").read_text()
+    examples = page[page.index(".Sh EXAMPLES") : page.index(".Sh DIAGNOSTICS")]
+    blocks = re.findall(r"^\.Bd.*?\n(.*?)^\.Ed", examples, re.M | re.S)
+    assert len(blocks) >= 4
+    (place / "a.conf").write_text("\n".join(blocks).replace(r"\e", "\\"))
+    result = confcheck(place, "check", "a.conf", place / "services")
+    problems = [line for line in result.stderr.splitlines() if not line.startswith("warning: ")]
+    for line in problems:
+        assert re.search(r": exec: no program '|: no such (user|group) '|not started as root", line)
+    assert confcheck(place, "check", "a.conf").returncode == 1
+
+
 # --- files that are none ------------------------------------------------------------------
 
 SERVICE = "service a { listen = 7000  exec = /bin/cat }\n"
@@ -448,6 +480,25 @@ def test_print_to_full_disk(place):
     assert result.stderr == "cannot print the configuration: No space left on device\n"
 
 
+def test_print_to_reader_that_leaves(place):
+    (place / "a.conf").write_text(
+        "".join(
+            f"service a{i} {{ listen = {7000 + i}  exec = /bin/cat }}\n" for i in range(1000)
+        )
+    )
+    process = subprocess.Popen(
+        [place / "confcheck", "print", "a.conf"],
+        cwd=place,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline().startswith("service-directory")
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(DEADLINE) == 0
+
+
 def test_message_is_one_line(place):
     (place / "a\nb.conf").write_text('service a { listen = 7000  exec = "/x\\ny\\e[1m" }\n')
     said = problem(place, "a\nb.conf")
@@ -558,9 +609,20 @@ def test_long_list_and_env(place):
         + "\n} }\n"
     )
     assert confcheck(place, "load", "a.conf").stdout.startswith("1 services")
+    assert f"exec = {{ /bin/cat, {words} }}" in confcheck(place, "print", "a.conf").stdout
     with open(place / "a.conf", "a", encoding="ascii") as file:
         file.write("service b { listen = udp:1  exec = /bin/cat  env { " + "x = 1 " * 2 + "} }\n")
     assert "x is set twice" in problem(place, "a.conf")
+
+
+def test_many_unknown_templates(place):
+    """Suggestions compare with every template; only so many are made."""
+    lines = [f"template t{i} {{ }}" for i in range(5000)]
+    lines += [
+        f"service s{i} {{ listen = {i + 1}  use = x{i}  exec = /bin/cat }}" for i in range(5000)
+    ]
+    (place / "a.conf").write_text("\n".join(lines))
+    assert "4900 more problems are not shown" in problem(place, "a.conf")
 
 
 def test_too_large_for_the_arena(place):

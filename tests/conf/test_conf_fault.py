@@ -23,7 +23,7 @@ def place(build):
     subprocess.run(
         [
             *os.environ.get("CC", "cc").split(),
-            *("-D_GNU_SOURCE", "-shared", "-fPIC", "-O1", "-Wno-null-dereference"),
+            *("-D_GNU_SOURCE", "-shared", "-fPIC", "-O1"),
             *("-o", folder / "fault.so", HERE / "fault.c", "-ldl"),
         ],
         check=True,

@@ -110,3 +110,11 @@ tests_unit_test_conf_endpoint_LDADD = superd/libsuperd.a $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/test_conf_memory
 tests_unit_test_conf_memory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_conf_memory_LDADD = superd/libsuperd.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_conf_file
+tests_unit_test_conf_file_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_conf_file_LDADD = superd/libsuperd.a $(CMOCKA_LIBS)
+
+check_PROGRAMS += tests/unit/test_conf_load
+tests_unit_test_conf_load_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_conf_load_LDADD = superd/libsuperd.a $(CMOCKA_LIBS) $(CONFUSE_LIBS)
