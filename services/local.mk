@@ -63,9 +63,8 @@ $(service_objects) $(SERVICES): AM_CFLAGS = $(SERVICE_ALL_CFLAGS)
 $(SERVICES): AM_LDFLAGS = $(SERVICE_LDFLAGS)
 $(SERVICES): LIBS =
 
-# messenger (its parts are in services/mail/, because the program has the name of the folder that
-# would be next): built with the ordinary compiler, because musl has no crypt(3).  All but its command
-# line is a library, for the tests.
+# messenger, built with the ordinary compiler, because musl has no crypt(3).  Its parts lie in mail/,
+# for services/messenger is the program; all but its command line is a library, for the tests.
 pkglibexec_PROGRAMS += services/messenger
 noinst_LIBRARIES += services/libmail.a
 services_libmail_a_CFLAGS = $(AM_CFLAGS)

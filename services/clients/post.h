@@ -25,9 +25,9 @@ struct post {
 int post_read(struct post *post, const char *file, struct fault *fault);
 
 /*
- * Sends the message on a connected socket, prints the server's answer and closes the socket.
- * Returns 0 where the message is stored (250), or -1 with *fault, whose text is empty where the
- * answer says it all.
+ * Sends the message on a connected socket, prints the server's answer and closes the socket; where
+ * there is no answer the end of the process resets it.  Returns 0 where the message is stored
+ * (250), or -1 with *fault, whose text is empty where the answer says it all.
  */
 int post_send(const struct post *post, int socket, struct fault *fault);
 

@@ -178,7 +178,7 @@ int claims_delete(
 			return trouble_set(
 				trouble, errno, "cannot remove %s/new/%s", mailbox->login, file);
 	}
-	return claims->count > 0 ? mailbox_sync(mailbox, trouble) : 0;
+	return mailbox_sync(mailbox, trouble);
 }
 
 void claims_free(struct claims *claims)

@@ -100,32 +100,22 @@ static void exchange_drain(struct exchange *exchange)
 	}
 }
 
-/* Composes and writes the line.  Returns 0, or -1 where the client is gone (it is logged). */
-static int answer_write(struct exchange *exchange, const char *format, va_list arguments)
+int exchange_answer(struct exchange *exchange, int status, const char *format, ...)
 {
 	char line[ANSWER_SIZE];
-	int length = vsnprintf(line, sizeof(line) - 1, format, arguments);
+	va_list arguments;
+	int length;
 
+	va_start(arguments, format);
+	length = vsnprintf(line, sizeof(line) - 1, format, arguments);
+	va_end(arguments);
 	if (length < 0 || length >= (int)sizeof(line) - 1)
 		length = (int)sizeof(line) - 2;
 	line[length++] = '\n';
-	if (io_write_full(exchange->out, line, (size_t)length, &exchange->deadline) == 0)
-		return 0;
-	serve_failed("answer");
-	return -1;
-}
-
-int exchange_answer(struct exchange *exchange, int status, const char *format, ...)
-{
-	va_list arguments;
-	int written;
-
-	va_start(arguments, format);
-	written = answer_write(exchange, format, arguments);
-	va_end(arguments);
-	if (written == 0)
-		exchange_drain(exchange);
-	return written == 0 ? status : STATUS_FAILED;
+	if (io_write_full(exchange->out, line, (size_t)length, &exchange->deadline) != 0)
+		return serve_failed("answer");
+	exchange_drain(exchange);
+	return status;
 }
 
 int exchange_failed(struct exchange *exchange)

@@ -105,8 +105,6 @@ static int messages_step(
 		return serve_failed("send");
 	}
 	if (!output_confirmed(&output)) {
-		if (claims->count == 0)
-			return STATUS_DONE;
 		exchange_note("%zu messages of %s were not confirmed and stay", claims->count,
 			mailbox->login);
 		return STATUS_FAILED;
@@ -134,6 +132,8 @@ static int mailbox_step(
 	mailbox_sweep(&mailbox);
 	if (claims_take(&mailbox, &claims, &trouble) != 0)
 		status = exchange_trouble(exchange, &trouble, false);
+	else if (claims.count == 0)
+		status = exchange_answer(exchange, STATUS_DONE, "250 0 messages");
 	else
 		status = messages_step(&mailbox, &claims, exchange);
 	claims_free(&claims);

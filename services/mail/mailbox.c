@@ -22,7 +22,7 @@
 /* O_NONBLOCK: a planted FIFO must not hold the process. */
 #define LOCK_FLAGS (O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 
-#define LOCK_WAIT_NS (5 * NAME_NS_PER_S)
+#define LOCK_WAIT_NS (10 * NAME_NS_PER_S)
 #define LOCK_FIRST_PAUSE_NS 100000L
 #define LOCK_LONGEST_PAUSE_NS 10000000L
 
@@ -92,13 +92,16 @@ static int spool_parent_sync(const char *spool, struct trouble *trouble)
 	return result;
 }
 
-/* The spool itself, whose path is the administrator's: it may go through symbolic links. */
-static int spool_open(const struct settings *settings, bool make, struct trouble *trouble)
+/*
+ * Opens the spool, and makes it if it is not there but the folder above is.  Its path is the
+ * administrator's: it may go through symbolic links.
+ */
+static int spool_open(const struct settings *settings, struct trouble *trouble)
 {
 	int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 	int fd = open(settings->spool, flags);
 
-	if (fd < 0 && errno == ENOENT && make) {
+	if (fd < 0 && errno == ENOENT) {
 		if (mkdir(settings->spool, FOLDER_MODE) != 0 && errno != EEXIST)
 			return trouble_set(trouble, errno, "cannot make %s", settings->spool);
 		if (settings->sync && spool_parent_sync(settings->spool, trouble) != 0)
@@ -173,7 +176,7 @@ static int parts_open(int spool, struct mailbox *mailbox, struct trouble *troubl
 int mailbox_open_to_add(const struct settings *settings, const char *login, struct mailbox *mailbox,
 	struct trouble *trouble)
 {
-	int spool = spool_open(settings, true, trouble);
+	int spool = spool_open(settings, trouble);
 	int result;
 
 	mailbox_begin(settings, login, mailbox);
@@ -196,7 +199,7 @@ int mailbox_open_to_add(const struct settings *settings, const char *login, stru
 int mailbox_open_to_take(const struct settings *settings, const char *login,
 	struct mailbox *mailbox, struct trouble *trouble)
 {
-	int spool = spool_open(settings, false, trouble);
+	int spool = spool_open(settings, trouble);
 	int result;
 
 	mailbox_begin(settings, login, mailbox);

@@ -5,6 +5,8 @@
  *   SPOOL/LOGIN/new    messages
  *   SPOOL/LOGIN/lock   whoever holds a lock on it may add a message to new/
  *
+ * The spool is made where it is missing and the folder above is there.
+ *
  * Every step goes by openat(2) from the folder above and follows no symbolic link; what does not
  * belong to the user of this process is refused.  The locks are fcntl(2)'s on open file
  * descriptions: the kernel drops them when the process ends, and network file systems know them.
@@ -30,15 +32,15 @@ struct mailbox {
 };
 
 /*
- * Opens login's mailbox to add to it, and makes what is missing of it (and of the spool, one
- * level).  What it made is on the disk when it returns.  Returns 0, or -1 with *trouble.
+ * Opens login's mailbox to add to it, and makes what is missing of it.  What it made is on the disk
+ * when it returns.  Returns 0, or -1 with *trouble.
  */
 int mailbox_open_to_add(const struct settings *settings, const char *login, struct mailbox *mailbox,
 	struct trouble *trouble);
 
 /*
- * Opens login's mailbox to take messages out; makes nothing.  Returns 1, 0 where there is no such
- * mailbox, or -1 with *trouble.
+ * Opens login's mailbox to take messages out, and makes nothing of it.  Returns 1, 0 where there is
+ * no such mailbox, or -1 with *trouble.
  */
 int mailbox_open_to_take(const struct settings *settings, const char *login,
 	struct mailbox *mailbox, struct trouble *trouble);
@@ -47,7 +49,7 @@ int mailbox_open_to_take(const struct settings *settings, const char *login,
 void mailbox_close(struct mailbox *mailbox);
 
 /*
- * Waits for the right to add, 5 seconds at most: it is held for the time of a rename.
+ * Waits for the right to add, 10 seconds at most: it is held for the time of a rename.
  * Returns 0, or -1 with *trouble.
  */
 int mailbox_lock(const struct mailbox *mailbox, struct trouble *trouble);

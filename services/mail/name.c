@@ -39,8 +39,12 @@ static void host_write(char host[HOST_LENGTH + 1])
 
 	if (gethostname(full, sizeof(full) - 1) != 0 || full[0] == '\0')
 		strcpy(full, "localhost");
-	for (; length < HOST_LENGTH && full[length] != '\0'; length++)
-		host[length] = login_has(full[length]) ? full[length] : '_';
+	for (; length < HOST_LENGTH && full[length] != '\0'; length++) {
+		if (login_has(full[length]))
+			host[length] = full[length];
+		else
+			host[length] = '_';
+	}
 	host[length] = '\0';
 }
 

@@ -103,38 +103,73 @@ bool passwd_find(const char *text, const char *login, char hash[PASSWD_HASH_SIZE
 	return false;
 }
 
+/*
+ * Opens the file, which must be one that nobody but root and this user can have written.  Returns
+ * its descriptor with its length, or -1 with *trouble.
+ */
+static int file_open(const char *file, size_t *length, struct trouble *trouble)
+{
+	int fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	struct stat stat;
+
+	if (fd < 0)
+		return trouble_set(trouble, errno, "cannot read %s", file);
+	if (fstat(fd, &stat) != 0)
+		trouble_set(trouble, errno, "cannot look at %s", file);
+	else if (!S_ISREG(stat.st_mode) || stat.st_size > MAX_FILE)
+		trouble_set(trouble, 0, "%s is no file of at most %d bytes", file, MAX_FILE);
+	else if (stat.st_uid != 0 && stat.st_uid != geteuid())
+		trouble_set(trouble, 0, "%s belongs to user %ld, who is neither root nor runs this",
+			file, (long)stat.st_uid);
+	else if ((stat.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		trouble_set(trouble, 0, "others may write to %s", file);
+	else {
+		*length = (size_t)stat.st_size;
+		return fd;
+	}
+	close(fd);
+	return -1;
+}
+
+/* Reads at most size bytes.  Returns how many, or -1 with errno. */
+static ssize_t bytes_read(int fd, char *bytes, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t got = read(fd, bytes + done, size - done);
+
+		if (got < 0 && errno != EINTR)
+			return -1;
+		if (got == 0)
+			break;
+		if (got > 0)
+			done += (size_t)got;
+	}
+	return (ssize_t)done;
+}
+
 /* Reads the whole file.  Returns its text, which the caller frees, or NULL with *trouble. */
 static char *file_read(const char *file, struct trouble *trouble)
 {
-	int fd = open(file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	char *text = NULL;
-	size_t length = 0;
-	struct stat stat;
-	ssize_t got = 1;
+	size_t size = 0;
+	int fd = file_open(file, &size, trouble);
+	char *text;
+	ssize_t got;
 
-	if (fd < 0 || fstat(fd, &stat) != 0)
-		goto fail;
-	errno = EINVAL;
-	if (!S_ISREG(stat.st_mode) || stat.st_size > MAX_FILE)
-		goto fail;
-	text = malloc((size_t)stat.st_size + 1);
-	if (text == NULL)
-		goto fail;
-	while (length < (size_t)stat.st_size && got > 0) {
-		got = read(fd, text + length, (size_t)stat.st_size - length);
-		if (got < 0)
-			goto fail;
-		length += (size_t)got;
+	if (fd < 0)
+		return NULL;
+	text = malloc(size + 1);
+	got = text != NULL ? bytes_read(fd, text, size) : -1;
+	if (got < 0) {
+		trouble_set(trouble, errno, "cannot read %s", file);
+		free(text);
+		text = NULL;
+	} else {
+		text[got] = '\0';
 	}
-	text[length] = '\0';
 	close(fd);
 	return text;
-fail:
-	trouble_set(trouble, errno, "cannot read %s", file);
-	free(text);
-	if (fd >= 0)
-		close(fd);
-	return NULL;
 }
 
 /* Compares without telling by its time how much is equal. */

@@ -4,13 +4,14 @@ Both give the same: `ports`, a dictionary of the three services "send" (plain), 
 and "fetch"; `children()`, the running messengers; `log_text()`; `stop()`.
 """
 
+import json
 import os
 import select
 import selectors
 import signal
 import socket
 import subprocess
-import threading
+import traceback
 
 import drive
 
@@ -81,31 +82,82 @@ def messengers_below(pid):
 
 
 class AcceptLoop:
-    """A thread that accepts, starts messenger and reaps; statuses: exit statuses so far."""
+    """A process that accepts, starts messenger and reaps.
+
+    After stop(), statuses says how many messengers ended with which exit status.
+    """
 
     def __init__(self, build, folder, spool, options):
         folder.mkdir()
         self.statuses = {}
         self.folder = folder
-        self._commands = {}
-        self._selector = selectors.DefaultSelector()
-        self._pids = set()
-        self._log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        self._stopping, self._stop = os.pipe()
-        self._selector.register(self._stopping, selectors.EVENT_READ, None)
         self.ports = {}
+        commands = {}
         for service in SERVICES:
             listener = socket.create_server(("127.0.0.1", 0), backlog=512)
             self.ports[service] = listener.getsockname()[1]
-            self._commands[listener] = command_of(build, service, spool, options)
-            self._selector.register(listener, selectors.EVENT_READ, None)
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
+            commands[listener] = command_of(build, service, spool, options)
+        stopping, self._stop = os.pipe()
+        self._report, report = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            accept_loop(commands, folder / "log", stopping, report)
+        for listener in commands:
+            listener.close()
+        os.close(stopping)
+        os.close(report)
 
-    def _start(self, listener):
+    def children(self):
+        return messengers_below(self._pid) if self._pid else []
+
+    def log_text(self):
+        return (self.folder / "log").read_text(encoding="ascii")
+
+    def stop(self):
+        """No more connections; returns when every child has ended.  May be called again."""
+        if not self._pid:
+            return
+        os.write(self._stop, b"x")
+        hanging = not select.select([self._report], [], [], drive.DEADLINE)[0]
+        for child in self.children() if hanging else []:
+            child.kill()
+        with os.fdopen(self._report, "r", encoding="ascii") as report:
+            self.statuses = {int(status): count for status, count in json.load(report).items()}
+        os.close(self._stop)
+        pid, self._pid = self._pid, 0
+        assert os.waitpid(pid, 0)[1] == 0, "the accept loop failed"
+        assert not hanging, "messengers were still running"
+
+
+def accept_loop(commands, log, stopping, report):
+    """The process of an AcceptLoop: never returns."""
+    status = 1
+    try:
+        Acceptor(commands, log, stopping).run(report)
+        status = 0
+    except BaseException:  # pylint: disable=broad-except
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+class Acceptor:
+    """What is in the process of an AcceptLoop."""
+
+    def __init__(self, commands, log, stopping):
+        self.commands = commands
+        self.stopping = stopping
+        self.log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self.selector = selectors.DefaultSelector()
+        for fileobj in [stopping, *commands]:
+            self.selector.register(fileobj, selectors.EVENT_READ, None)
+        self.alive = 0
+        self.statuses = {}
+
+    def start(self, listener):
         client, (host, port) = listener.accept()
         with client:
-            command = self._commands[listener]
+            command = self.commands[listener]
             variables = {"PATH": "/usr/bin:/bin", "REMOTE_ADDR": host, "REMOTE_PORT": str(port)}
             for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
                 if name in os.environ:
@@ -113,52 +165,33 @@ class AcceptLoop:
             pid = os.posix_spawn(command[0], command, variables, file_actions=[
                 (os.POSIX_SPAWN_DUP2, client.fileno(), 0),
                 (os.POSIX_SPAWN_DUP2, client.fileno(), 1),
-                (os.POSIX_SPAWN_DUP2, self._log, 2)])
-        self._pids.add(pid)
-        self._selector.register(os.pidfd_open(pid), selectors.EVENT_READ, pid)
+                (os.POSIX_SPAWN_DUP2, self.log, 2)])
+        self.alive += 1
+        self.selector.register(os.pidfd_open(pid), selectors.EVENT_READ, pid)
 
-    def _reap(self, fd, pid):
-        self._selector.unregister(fd)
+    def reap(self, fd, pid):
+        self.selector.unregister(fd)
         os.close(fd)
-        self._pids.discard(pid)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         self.statuses[status] = self.statuses.get(status, 0) + 1
+        self.alive -= 1
 
-    def _run(self):
-        stopping = False
-        while not stopping or self._pids:
-            for key, _ in self._selector.select():
+    def run(self, report):
+        stopped = False
+        while not stopped or self.alive > 0:
+            for key, _ in self.selector.select():
                 if key.data is not None:
-                    self._reap(key.fd, key.data)
-                elif key.fd == self._stopping:
-                    stopping = True
-                    for fileobj in [self._stopping, *self._commands]:
-                        self._selector.unregister(fileobj)
-                elif not stopping:
-                    self._start(key.fileobj)
-
-    def children(self):
-        return [child for child in messengers_below(os.getpid()) if child.pid in self._pids]
-
-    def log_text(self):
-        return (self.folder / "log").read_text(encoding="ascii")
-
-    def stop(self):
-        """No more connections; returns when every child has ended.  May be called again."""
-        if self._thread is None:
-            return
-        os.write(self._stop, b"x")
-        self._thread.join(drive.DEADLINE)
-        hanging = self._thread.is_alive()
-        for child in self.children() if hanging else []:
-            child.kill()
-        self._thread.join()
-        self._thread = None
-        for listener in self._commands:
-            listener.close()
-        for fd in (self._stopping, self._stop, self._log):
-            os.close(fd)
-        assert not hanging, "messengers were still running"
+                    self.reap(key.fd, key.data)
+                elif key.fd == self.stopping:
+                    stopped = True
+                    for fileobj in [self.stopping, *self.commands]:
+                        self.selector.unregister(fileobj)
+                        if fileobj in self.commands:
+                            fileobj.close()
+                elif not stopped:
+                    self.start(key.fileobj)
+        with os.fdopen(report, "w", encoding="ascii") as file:
+            json.dump(self.statuses, file)
 
 
 class Superd:

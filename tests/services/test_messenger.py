@@ -485,13 +485,25 @@ def test_a_spool_that_others_may_write_is_refused(office):
     assert office.bodies() == [b"hello"]
 
 
-def test_a_fetch_makes_nothing(office):
-    answer, program = office.fetch_raw()
-    assert (answer, program.status()) == (b"451 local error\n", 75)
-    assert not office.spool.exists()
+def test_a_fetch_makes_no_mailbox(office):
+    assert office.fetch() == []
+    assert stat.S_IMODE(office.spool.stat().st_mode) == 0o700
+    assert os.listdir(office.spool) == []
     office.send(b"hello")
     assert office.fetch("robert") == []
     assert os.listdir(office.spool) == ["maria1"]
+
+
+@pytest.mark.parametrize("verb", ["send", "fetch"])
+def test_a_spool_that_cannot_be_made_is_a_local_error(office, verb):
+    spool = office.spool / "missing"
+    if verb == "send":
+        answer, program = office.send_raw(b"sender\nmaria1\nhello", spool=spool)
+    else:
+        answer, program = office.fetch_raw(spool=spool)
+    assert (answer, program.status()) == (b"451 local error\n", 75)
+    assert f"cannot make {spool}: No such file or directory" in program.log()
+    assert not office.spool.exists()
 
 
 def test_a_mailbox_that_is_only_half_made_is_completed(office):
@@ -514,7 +526,7 @@ def test_a_mailbox_locked_for_ever_is_a_local_error(office, stand):
         fcntl.lockf(file, fcntl.LOCK_EX)
         answer, program = office.send_raw(b"sender\nmaria1\nhello")
         assert (answer, program.status()) == (b"451 local error\n", 75)
-        assert "maria1 has been locked for 5 s" in program.log()
+        assert "maria1 has been locked for 10 s" in program.log()
     assert office.files("tmp") == []
     assert office.bodies() == [b"hello"]
 
@@ -919,7 +931,8 @@ def test_nothing_is_told_before_the_password(office, passwd):
     with client:
         assert drive.read_all(client) == b"421 timed out\n"
     assert program.status() == 1
-    # The spool is not there, which only who knows the password is told.
+    # The spool cannot be opened, which only who knows the password is told.
+    office.spool.touch()
     answer, program = office.fetch_raw("maria1", "--passwd", passwd, password="wrong")
     assert (answer, program.status()) == (b"535 authentication failed\n", 1)
     answer, program = office.fetch_raw("maria1", "--passwd", passwd, password="secret")
@@ -931,6 +944,23 @@ def test_a_password_file_that_cannot_be_read_is_a_local_error(office, tmp_path):
     answer, program = office.fetch_raw("maria1", "--passwd", tmp_path / "none", password="secret")
     assert (answer, program.status()) == (b"451 local error\n", 75)
     assert "cannot read" in program.log()
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_a_password_file_that_others_may_write_is_a_local_error(office, passwd, mode):
+    office.send(b"hello")
+    passwd.chmod(mode)
+    answer, program = office.fetch_raw("maria1", "--passwd", passwd, password="secret")
+    assert (answer, program.status()) == (b"451 local error\n", 75)
+    assert "others may write to" in program.log()
+
+
+@pytest.mark.skipif(not ROOT, reason="only root can give a file away")
+def test_a_password_file_of_somebody_else_is_a_local_error(office, passwd):
+    office.send(b"hello")
+    os.chown(passwd, 12345, 12345)
+    answer, program = office.fetch_raw("maria1", "--passwd", passwd, password="secret")
+    assert (answer, program.status()) == (b"451 local error\n", 75)
 
 
 def test_a_stranger_costs_what_a_wrong_password_costs(office, passwd):
@@ -981,3 +1011,30 @@ def test_version(stand):
     answer, program = stand.pipes("messenger", "-V")
     assert re.fullmatch(rb"messenger \(superd\) [\d.]+\n", answer)
     assert program.status() == 0
+
+
+def test_the_page_and_the_help_know_the_same_options(stand, source):
+    page = (source / "man/superd-messenger.8").read_text(encoding="ascii")
+    described = set()
+    for line in re.findall(r"^\.It (Fl .*)$", page, re.MULTILINE):
+        described |= set(re.findall(r"Fl (-?[\w-]+)", line))
+    helped = set()
+    for verb in ("send", "fetch"):
+        text, program = stand.pipes("messenger", verb, "-h")
+        assert program.status() == 0
+        left = "\n".join(line[:28] for line in text.decode().split("\n"))
+        helped |= {word[1:] for word in re.findall(r"(?<=[ ,])--?[\w-]+(?=[ ,])", left)}
+    assert described == helped
+
+
+def test_a_vanished_log_does_not_matter(office):
+    reader, writer = os.pipe()
+    os.close(reader)
+    answer, program = office.send_raw(b"sender\nmaria1\nhello", "-t", "1", stderr=writer)
+    assert (answer, program.status()) == (b"250 stored 5 bytes for maria1\n", 0)
+    client, program = office.fetch_start(stderr=writer)
+    with client:
+        client.shutdown(socket.SHUT_WR)
+        assert drive.read_all(client).endswith(b"hello")
+    assert program.status() in (0, 1)
+    os.close(writer)
