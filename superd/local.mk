@@ -69,6 +69,10 @@ else
 superd_libsuperd_a_SOURCES += superd/spawn_vm_none.c
 endif
 EXTRA_DIST += superd/spawn_vm.c superd/spawn_vm_none.c
+# What runs in the child of a clone with shared memory is not instrumented: it leaves its frames by
+# exec, and AddressSanitizer's marks of them would stay in the memory that superd goes on using.
+superd/libsuperd_a-spawn_child.$(OBJEXT) superd/libsuperd_a-spawn_vm.$(OBJEXT) \
+	superd/libsuperd_a-childenv.$(OBJEXT): SANITIZER_CFLAGS =
 
 # services, and the whole
 superd_libsuperd_a_SOURCES += \
