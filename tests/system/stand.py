@@ -88,6 +88,11 @@ class Ports:
 PORTS = Ports()
 
 
+def sanitized(build):
+    """Whether the build under test has sanitizers."""
+    return "#define SUPERD_SANITIZERS 1" in (build / "config.h").read_text()
+
+
 def free_port():
     """A port that is free in both families, for tcp and udp."""
     return PORTS.take()
