@@ -9,23 +9,43 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#define SIGNAL_SET_BYTES 8 /* of the kernel's sigset_t */
+
+/*
+ * The kernel's struct sigaction, as far as a disposition goes; rt_sigaction(2) by itself also
+ * reaches the two signals that the C library keeps to itself, which make(1) leaves ignored.
+ */
+struct process_action {
+	uintptr_t handler;
+	unsigned long others[8];
+};
+
+/* Sets signal to default where it is ignored; handlers are not inherited: a sanitizer's stays. */
+static void process_unignore(int signal)
+{
+	struct process_action action = {0};
+
+	if (syscall(SYS_rt_sigaction, signal, NULL, &action, SIGNAL_SET_BYTES) != 0 ||
+		action.handler != (uintptr_t)SIG_IGN)
+		return;
+	action = (struct process_action){0};
+	syscall(SYS_rt_sigaction, signal, &action, NULL, SIGNAL_SET_BYTES);
+}
+
 void process_reset(void)
 {
-	struct sigaction action = {.sa_handler = SIG_DFL};
-	struct sigaction now;
+	struct sigaction action = {.sa_handler = SIG_IGN};
 	sigset_t all;
 
-	for (int signal = 1; signal < NSIG; signal++) {
-		/* handlers are not inherited: one that is there is a sanitizer's */
-		if (sigaction(signal, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
-			sigaction(signal, &action, NULL);
-	}
-	action.sa_handler = SIG_IGN;
+	for (int signal = 1; signal < NSIG; signal++)
+		process_unignore(signal);
 	sigaction(SIGPIPE, &action, NULL);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);

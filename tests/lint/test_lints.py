@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 LINTS = (
-    "layers sizes purpose globals format cppcheck man shell config-shipped".split()
+    "layers sizes purpose globals format cppcheck man man-schema shell config-shipped".split()
 )
 
 HEADER = """/*
@@ -119,7 +119,7 @@ def test_every_lint_is_tested(source):
     assert found == set(LINTS)
 
 
-@pytest.mark.parametrize("name", [lint for lint in LINTS if lint != "globals"])
+@pytest.mark.parametrize("name", [lint for lint in LINTS if lint not in ("globals", "man-schema")])
 def test_good_tree_passes(tree, name):
     status, output = tree.lint(name)
     assert (status, output) == (0, "")
@@ -294,3 +294,14 @@ def test_config_shipped(tree):
     tree.write("etc/superd.conf", "service seven { listen = 7  exec = /bin/true  no = 1 }\n")
     status, output = tree.lint("config-shipped")
     assert status == 1 and "unknown option 'no'" in output
+
+
+def test_man_schema(tree, source):
+    page = (source / "man/superd.conf.5").read_text()
+    tree.write("man/superd.conf.5", page)
+    assert tree.lint("man-schema") == (0, "")
+    tree.write("man/superd.conf.5", page.replace(".It Cm max-instances", ".It Cm min-instances"))
+    status, output = tree.lint("man-schema")
+    assert status == 1
+    assert "max-instances is not in the manual page" in output
+    assert "min-instances is no option" in output

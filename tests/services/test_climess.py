@@ -288,7 +288,10 @@ def test_a_broken_answer_is_reset(climess, listener, answer, problem):
         client.settimeout(drive.DEADLINE)
         assert client.recv(100) == b"maria1\n"
         client.sendall(answer)
-        client.shutdown(socket.SHUT_WR)
+        try:
+            client.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # climess has seen enough and reset the connection already
         output, errors = process.communicate(timeout=drive.DEADLINE)
         assert process.returncode == 1
         assert problem in errors.decode()
