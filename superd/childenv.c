@@ -13,7 +13,6 @@
 
 #define ENV_OWN_MAX 16    /* variables made here, at most */
 #define ENV_VALUE_MAX 160 /* one of them with its name; LISTEN_FDNAMES and the service besides */
-#define ENV_PID_DIGITS 11 /* a pid_t and its NUL */
 
 static int env_reserve(struct childenv *env, const struct childenv_facts *facts)
 {
@@ -102,7 +101,7 @@ static void env_add_listen(
 	env_add(env, configured, "LISTEN_FDS=%zu", facts->listen_count);
 	env_add(env, configured, "LISTEN_FDNAMES=%s", facts->listen_names);
 	before = env->count;
-	env_add(env, configured, "LISTEN_PID=%-*d", ENV_PID_DIGITS, 0);
+	env_add(env, configured, "LISTEN_PID=%-*d", CHILDENV_PID_SIZE, 0);
 	if (env->count > before)
 		env->pid = env->vector[before] + strlen("LISTEN_PID=");
 }
@@ -131,23 +130,6 @@ int childenv_build(struct childenv *env, const struct childenv_facts *facts)
 		env_add_listen(env, conf->env_count, facts);
 	env->vector[env->count] = NULL;
 	return 0;
-}
-
-void childenv_set_pid(const struct childenv *env, pid_t pid)
-{
-	char digits[ENV_PID_DIGITS];
-	size_t used = 0;
-	char *out = env->pid;
-
-	if (out == NULL)
-		return;
-	do {
-		digits[used++] = (char)('0' + pid % 10);
-		pid /= 10;
-	} while (pid > 0);
-	while (used > 0)
-		*out++ = digits[--used];
-	*out = '\0';
 }
 
 void childenv_free(struct childenv *env)

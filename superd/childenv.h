@@ -44,6 +44,8 @@ struct childenv_facts {
  */
 int childenv_build(struct childenv *env, const struct childenv_facts *facts);
 
+#define CHILDENV_PID_SIZE 11 /* of the room kept for LISTEN_PID: a pid_t and its NUL */
+
 /* Writes pid into the room kept for LISTEN_PID, if there is any; for the child after its
    clone: no libc is called. */
 void childenv_set_pid(const struct childenv *env, pid_t pid);

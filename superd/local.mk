@@ -18,7 +18,7 @@ superd_libsuperd_a_SOURCES = \
 
 # what a service is configured as, and may do
 superd_libsuperd_a_SOURCES += \
-	superd/childenv.c superd/childenv.h \
+	superd/childenv.c superd/childenv.h superd/childenv_pid.c \
 	superd/creds.c superd/creds.h \
 	superd/limit.c superd/limit.h \
 	superd/pidfile.c superd/pidfile.h \
@@ -69,10 +69,11 @@ else
 superd_libsuperd_a_SOURCES += superd/spawn_vm_none.c
 endif
 EXTRA_DIST += superd/spawn_vm.c superd/spawn_vm_none.c
-# What runs in the child of a clone with shared memory is not instrumented: it leaves its frames by
-# exec, and AddressSanitizer's marks of them would stay in the memory that superd goes on using.
+
+# The child of a shared-memory clone runs on a stack that a sanitizer's run-time does not know,
+# and may call nothing: what it runs is never instrumented.
 superd/libsuperd_a-spawn_child.$(OBJEXT) superd/libsuperd_a-spawn_vm.$(OBJEXT) \
-	superd/libsuperd_a-childenv.$(OBJEXT): SANITIZER_CFLAGS =
+superd/libsuperd_a-childenv_pid.$(OBJEXT): SANITIZER_CFLAGS =
 
 # services, and the whole
 superd_libsuperd_a_SOURCES += \

@@ -2,10 +2,8 @@
 check_PROGRAMS += tests/system/probe
 tests_system_probe_SOURCES = tests/system/probe.c
 tests_system_probe_LDADD =
-# It runs under limits on memory, and a sanitizer needs terabytes of address space.  By a variable,
-# or automake would take this line for the program's own rule.
-PROBE = tests/system/probe
-$(PROBE): SANITIZER_CFLAGS =
+# It runs under memory limits that a sanitizer's run-time does not fit in.
+tests/system/probe.$(OBJEXT) tests/system/probe$(EXEEXT): SANITIZER_CFLAGS =
 
 # The runner and its big brothers.  SUITES=... restricts make check ("make check SUITES=unit").
 SUITES =
@@ -22,10 +20,16 @@ check-programs: all
 check-full: check-programs
 	@$(PYTHON3) $(srcdir)/tests/full --build $(abs_builddir)
 
+# The long form of what make check does for seconds: ten minutes of storm on the spool.
+SOAK_SECONDS = 600
+soak: all check-programs
+	@SUPERD_BUILD=$(abs_builddir) SUPERD_STORM_SECONDS=$(SOAK_SECONDS) $(PYTHON3) -m pytest -q -s \
+		-p no:cacheprovider $(srcdir)/tests/services/test_messenger_storm.py
+
 check-fresh:
 	@$(PYTHON3) $(srcdir)/tests/fresh --work $(abs_builddir)/fresh
 
-.PHONY: check-programs check-full check-fresh
+.PHONY: check-programs check-full check-fresh soak
 
 # The tests are shipped as they stand in the source tree: a list of them would go stale.
 dist-hook:

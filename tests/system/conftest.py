@@ -71,6 +71,12 @@ def open_folder(tmp_path):
             folder.chmod(0o755)
 
 
+@pytest.fixture(scope="session")
+def sanitized(build):
+    """Whether this is a build with sanitizers: its programs take far more time and memory."""
+    return b"__asan_init" in (build / "superd/superd").read_bytes()
+
+
 @pytest.fixture
 def program(tmp_path):
     """Writes an executable script: program("name", "#!/bin/sh\\n...") and returns its path."""

@@ -7,7 +7,6 @@ descriptor, an empty sanitizer log.
 
 import os
 import random
-import re
 import select
 import shlex
 import signal
@@ -86,11 +85,6 @@ class Ports:
 
 
 PORTS = Ports()
-
-
-def sanitized(build):
-    """Whether the build under test has sanitizers."""
-    return "#define SUPERD_SANITIZERS 1" in (build / "config.h").read_text()
 
 
 def free_port():
@@ -225,8 +219,9 @@ class Superd:
             )
         os.close(writer)
         with os.fdopen(reader, "rb") as pipe:
-            readable = select.select([pipe], [], [], DEADLINE)[0]
-            line = pipe.read() if readable else b"(nothing)"
+            waiter = select.poll()  # descriptors may be too high for select
+            waiter.register(pipe, select.POLLIN)
+            line = pipe.read() if waiter.poll(DEADLINE * 1000) else b"(nothing)"
         if ready:
             assert line == b"ready\n", f"not ready: {line!r}\n{self.log_text()}"
             self.baseline = self.descriptors()
@@ -298,10 +293,11 @@ class Superd:
 
     def describe(self):
         """What a failed test shows."""
-        processes = subprocess.run(
-            ["ps", "-eo", "pid,ppid,stat,args"], capture_output=True, text=True, check=False
-        ).stdout
-        near = [line for line in processes.splitlines() if re.search(r"superd|PID|services/", line)]
+        near = []
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            stat = stat_of(int(name))
+            if stat and self.pid in (int(name), stat[1]):
+                near.append(f"{name} {stat}")
         return (
             f"--- configuration\n{self.config_path.read_text()}\n--- log\n{self.log_text()}\n"
             + "--- processes\n"

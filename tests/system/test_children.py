@@ -59,11 +59,9 @@ def test_strangers_are_reaped_and_dropped(superd, program, services):
     stand.poll("no zombie of a stranger", lambda: not daemon.children())
 
 
-def test_memory(superd, services, build):
+def test_memory(superd, services, sanitized):
     """At most 2.5 MB proportional with five idle services; no growth over many connections."""
-    if "Sanitizer" in os.environ.get("SUPERD_KIND", "") or b"__asan_init" in (
-        build / "superd/superd"
-    ).read_bytes():
+    if sanitized:
         pytest.skip("a sanitizer's memory is not superd's")
     ports = [stand.free_port() for _ in range(5)]
     daemon = superd(

@@ -87,10 +87,8 @@ def test_select_moves_to_epoll_by_itself(superd, services):
 
 
 @pytest.mark.parametrize("spawn", ["vm", "fork"])
-def test_two_thousand_listeners_three_thousand_connections(superd, build, services, spawn):
-    wanted = 2000
-    # An instrumented echo takes a hundred times as long to start.
-    held = 300 if stand.sanitized(build) else 3000
+def test_two_thousand_listeners_three_thousand_connections(superd, services, spawn, sanitized):
+    wanted, connections = (200, 300) if sanitized else (2000, 3000)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard < 8000:
         pytest.skip("hard RLIMIT_NOFILE below 8000")
@@ -103,15 +101,15 @@ def test_two_thousand_listeners_three_thousand_connections(superd, build, servic
         f"service-directory = {services}\nmax-instances = 5000\n" + services_text,
         f"--spawn={spawn}",
     )
-    clients = [stand.connect(ports[i % wanted]) for i in range(held)]
+    clients = [stand.connect(ports[i % wanted]) for i in range(connections)]
     for client in clients:
         client.sendall(b"x")
     for client in clients:
         assert client.recv(1) == b"x"
-    assert len(daemon.children()) == held
+    assert len(daemon.children()) == connections
     for client in clients:
         client.close()
-    daemon.wait_event("exit", count=held)
+    daemon.wait_event("exit", count=connections)
     daemon.wait_idle()
 
 
