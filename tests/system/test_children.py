@@ -1,5 +1,8 @@
 """The child table: exact, whatever ends when; and memory that does not grow."""
 
+# Thousands of programs at once leave nothing of the machine to tests beside them.
+# tests/run: alone
+
 import os
 import re
 import signal

@@ -1,5 +1,8 @@
 """Listeners that cannot be had, descriptors that run out: the others serve, nothing spins."""
 
+# Thousands of programs at once leave nothing of the machine to tests beside them.
+# tests/run: alone
+
 import os
 import resource
 import signal
