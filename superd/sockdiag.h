@@ -42,7 +42,7 @@ struct sockdiag_query {
 const char *sockdiag_result_name(enum sockdiag_result result);
 
 /*
- * Opens the way to the kernel; its descriptor is a long-lived one, its memory about 40 KB. Makes
+ * Opens the way to the kernel; its descriptor is a long-lived one, its memory about 50 KB. Makes
  * the kernel load its module, so call it before superd is busy. Returns 0 and *diag, which
  * sockdiag_free() gives back, or -1 and *error: also where this kernel tells nothing of TCP
  * sockets, since every one would seem gone.
