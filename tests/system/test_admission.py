@@ -194,7 +194,7 @@ def test_time_leaves_shorter_programs_alone(superd, services):
 def test_one_source_at_full_speed_costs_the_polite_nothing(superd, services):
     """A flood from one source: every polite source is served, and after it counts are exact."""
     daemon, port = serve(
-        superd, services, "instances = 64 per-source-rate = 100/s burst = 20"
+        superd, services, "instances = 64 per-source = 8 per-source-rate = 100/s burst = 20"
     )
     address = ("127.0.0.1", port)
     flood = []
@@ -222,7 +222,7 @@ def test_one_source_at_full_speed_costs_the_polite_nothing(superd, services):
     for client in flood:
         client.close()
     assert answered > 20
-    assert refused(daemon, "per-source-rate") > 0
+    assert refused(daemon, "per-source-rate") + refused(daemon, "per-source") > 0
     daemon.wait_idle()
     accepts = len(daemon.events("accept"))
     stand.poll("as many exits as accepts", lambda: len(daemon.events("exit")) == accepts)
