@@ -7,6 +7,8 @@
 #include "config.h"
 #include "superd/addr.h"
 
+#include "superd/format.h"
+
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -172,32 +174,45 @@ static char *addr_format_unix(const struct addr *addr, char text[ADDR_TEXT_SIZE]
 	return text;
 }
 
-/* "192.0.2.7", "fe80::1%2": the text of 4 or 16 bytes of address. */
-static void addr_format_ip(int family, const void *ip, uint32_t scope, char text[ADDR_HOST_SIZE])
+/* "192.0.2.7", "fe80::1%2": the text of 4 or 16 bytes of address; returns its end. */
+static char *addr_format_ip(int family, const void *ip, uint32_t scope, char *text)
 {
-	size_t used;
+	const uint8_t *bytes = ip;
+	char *end = text;
 
-	if (inet_ntop(family, ip, text, ADDR_HOST_SIZE) == NULL)
-		text[0] = '\0';
-	used = strlen(text);
-	if (scope != 0)
-		snprintf(text + used, ADDR_HOST_SIZE - used, "%%%u", scope);
+	if (family == AF_INET) {
+		for (int i = 0; i < 4; i++)
+			end = format_string(format_uint(end, bytes[i]), i < 3 ? "." : "");
+	} else if (inet_ntop(family, ip, text, ADDR_HOST_SIZE) != NULL) {
+		end += strlen(text);
+		if (scope != 0)
+			end = format_uint(format_string(end, "%"), scope);
+	}
+	*end = '\0';
+	return end;
+}
+
+/* "192.0.2.7:7", "[fe80::1%2]:7". */
+static char *addr_format_port(
+	int family, const void *ip, uint32_t scope, uint16_t port, char text[ADDR_TEXT_SIZE])
+{
+	char *end = format_string(text, family == AF_INET ? "" : "[");
+
+	end = addr_format_ip(family, ip, scope, end);
+	end = format_uint(format_string(end, family == AF_INET ? ":" : "]:"), port);
+	*end = '\0';
+	return text;
 }
 
 char *addr_format(const struct addr *addr, char text[ADDR_TEXT_SIZE])
 {
-	char host[ADDR_HOST_SIZE];
-
 	text[0] = '\0';
 	switch (addr_family(addr)) {
 	case AF_INET:
-		addr_format_ip(AF_INET, &addr->u.in.sin_addr, 0, host);
-		snprintf(text, ADDR_TEXT_SIZE, "%s:%u", host, addr_port(addr));
-		break;
+		return addr_format_port(AF_INET, &addr->u.in.sin_addr, 0, addr_port(addr), text);
 	case AF_INET6:
-		addr_format_ip(AF_INET6, &addr->u.in6.sin6_addr, addr->u.in6.sin6_scope_id, host);
-		snprintf(text, ADDR_TEXT_SIZE, "[%s]:%u", host, addr_port(addr));
-		break;
+		return addr_format_port(AF_INET6, &addr->u.in6.sin6_addr, addr->u.in6.sin6_scope_id,
+			addr_port(addr), text);
 	case AF_UNIX:
 		return addr_format_unix(addr, text);
 	default:
@@ -264,28 +279,19 @@ bool peer_is_local(const struct peer *peer)
 
 char *peer_format_host(const struct peer *peer, char text[ADDR_TEXT_SIZE])
 {
-	char host[ADDR_HOST_SIZE] = "";
-
+	text[0] = '\0';
 	if (peer->family == AF_INET || peer->family == AF_INET6)
-		addr_format_ip(peer->family, peer->u.ip, peer->scope, host);
-	snprintf(text, ADDR_TEXT_SIZE, "%s", host);
+		addr_format_ip(peer->family, peer->u.ip, peer->scope, text);
 	return text;
 }
 
 char *peer_format(const struct peer *peer, char text[ADDR_TEXT_SIZE])
 {
-	char host[ADDR_TEXT_SIZE];
-
 	text[0] = '\0';
 	switch (peer->family) {
 	case AF_INET:
-		snprintf(
-			text, ADDR_TEXT_SIZE, "%.64s:%u", peer_format_host(peer, host), peer->port);
-		break;
 	case AF_INET6:
-		snprintf(text, ADDR_TEXT_SIZE, "[%.64s]:%u", peer_format_host(peer, host),
-			peer->port);
-		break;
+		return addr_format_port(peer->family, peer->u.ip, peer->scope, peer->port, text);
 	case AF_UNIX:
 		snprintf(text, ADDR_TEXT_SIZE, "unix:pid=%d,uid=%u", (int)peer->u.cred.pid,
 			(unsigned)peer->u.cred.uid);

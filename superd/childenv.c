@@ -5,9 +5,8 @@
 #include "config.h"
 #include "superd/childenv.h"
 
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include "superd/format.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,95 +38,119 @@ static int env_reserve(struct childenv *env, const struct childenv_facts *facts)
 }
 
 /* Whether the administrator has set this name: env and pass-env win over what superd says. */
-static bool env_is_set(const struct childenv *env, size_t configured, const char *variable)
+static bool env_is_set(const struct childenv *env, const char *name, size_t length)
 {
-	size_t length = strcspn(variable, "=") + 1;
+	for (size_t i = 0; i < env->configured; i++) {
+		const char *variable = env->vector[i];
 
-	for (size_t i = 0; i < configured; i++) {
-		if (strncmp(env->vector[i], variable, length) == 0)
+		if (variable[0] == name[0] && strncmp(variable, name, length) == 0 &&
+			variable[length] == '=')
 			return true;
 	}
 	return false;
 }
 
-__attribute__((format(printf, 3, 4))) static void env_add(
-	struct childenv *env, size_t configured, const char *format, ...)
+/* Starts a variable: where its value is to be written, to be ended with env_end(); NULL where
+   the administrator has set it. */
+static char *env_begin(struct childenv *env, const char *name)
 {
+	size_t length = strlen(name);
 	char *text = env->text + env->text_used;
-	va_list args;
-	int length;
 
-	va_start(args, format);
-	length = vsnprintf(text, env->text_size - env->text_used, format, args);
-	va_end(args);
-	if (length < 0 || env_is_set(env, configured, text))
-		return;
-	env->text_used += (size_t)length + 1;
+	if (env_is_set(env, name, length))
+		return NULL;
 	env->vector[env->count++] = text;
+	memcpy(text, name, length);
+	text[length] = '=';
+	return text + length + 1;
 }
 
-static void env_add_peer(
-	struct childenv *env, size_t configured, const struct childenv_facts *facts)
+static void env_end(struct childenv *env, char *end)
+{
+	*end = '\0';
+	env->text_used = (size_t)(end + 1 - env->text);
+}
+
+static void env_add(struct childenv *env, const char *name, const char *value)
+{
+	char *at = env_begin(env, name);
+
+	if (at != NULL)
+		env_end(env, format_string(at, value));
+}
+
+static void env_add_uint(struct childenv *env, const char *name, uint64_t value)
+{
+	char *at = env_begin(env, name);
+
+	if (at != NULL)
+		env_end(env, format_uint(at, value));
+}
+
+static void env_add_peer(struct childenv *env, const struct childenv_facts *facts)
 {
 	const struct peer *peer = facts->peer;
 	char host[ADDR_TEXT_SIZE];
 
 	if (peer->family == AF_UNIX) {
-		env_add(env, configured, "UNIXREMOTEPID=%jd", (intmax_t)peer->u.cred.pid);
-		env_add(env, configured, "UNIXREMOTEEUID=%ju", (uintmax_t)peer->u.cred.uid);
-		env_add(env, configured, "UNIXREMOTEEGID=%ju", (uintmax_t)peer->u.cred.gid);
+		env_add_uint(env, "UNIXREMOTEPID", (uint64_t)peer->u.cred.pid);
+		env_add_uint(env, "UNIXREMOTEEUID", peer->u.cred.uid);
+		env_add_uint(env, "UNIXREMOTEEGID", peer->u.cred.gid);
 		return;
 	}
 	if (peer->family != AF_INET && peer->family != AF_INET6)
 		return;
 	peer_format_host(peer, host);
-	env_add(env, configured, "TCPREMOTEIP=%s", host);
-	env_add(env, configured, "TCPREMOTEPORT=%u", peer->port);
-	env_add(env, configured, "REMOTE_ADDR=%s", host);
-	env_add(env, configured, "REMOTE_PORT=%u", peer->port);
+	env_add(env, "TCPREMOTEIP", host);
+	env_add_uint(env, "TCPREMOTEPORT", peer->port);
+	env_add(env, "REMOTE_ADDR", host);
+	env_add_uint(env, "REMOTE_PORT", peer->port);
 	if (facts->local->family != AF_UNSPEC) {
-		peer_format_host(facts->local, host);
-		env_add(env, configured, "TCPLOCALIP=%s", host);
-		env_add(env, configured, "TCPLOCALPORT=%u", facts->local->port);
+		env_add(env, "TCPLOCALIP", peer_format_host(facts->local, host));
+		env_add_uint(env, "TCPLOCALPORT", facts->local->port);
 	}
-	env_add(env, configured, "TCPCONNNUM=%" PRIu32, facts->source_connections);
+	env_add_uint(env, "TCPCONNNUM", facts->source_connections);
 }
 
-static void env_add_listen(
-	struct childenv *env, size_t configured, const struct childenv_facts *facts)
+static void env_add_listen(struct childenv *env, const struct childenv_facts *facts)
 {
-	size_t before = env->count;
+	char *at;
 
-	env_add(env, configured, "LISTEN_FDS=%zu", facts->listen_count);
-	env_add(env, configured, "LISTEN_FDNAMES=%s", facts->listen_names);
-	before = env->count;
-	env_add(env, configured, "LISTEN_PID=%-*d", CHILDENV_PID_SIZE, 0);
-	if (env->count > before)
-		env->pid = env->vector[before] + strlen("LISTEN_PID=");
+	env_add_uint(env, "LISTEN_FDS", facts->listen_count);
+	env_add(env, "LISTEN_FDNAMES", facts->listen_names);
+	at = env_begin(env, "LISTEN_PID");
+	if (at == NULL)
+		return;
+	env->pid = at;
+	env_end(env, at + CHILDENV_PID_SIZE);
 }
 
 int childenv_build(struct childenv *env, const struct childenv_facts *facts)
 {
 	const struct conf_service *conf = facts->conf;
 	const char *protocol = "TCP";
+	char *at;
 
 	if (env_reserve(env, facts) != 0)
 		return -1;
 	env->text_used = 0;
 	env->pid = NULL;
 	env->count = conf->env_count;
+	env->configured = conf->env_count;
 	if (conf->env_count > 0)
 		memcpy(env->vector, conf->env, conf->env_count * sizeof(*env->vector));
 	if (facts->family == AF_UNIX)
 		protocol = "UNIX";
 	else if (facts->type == SOCK_DGRAM)
 		protocol = "UDP";
-	env_add(env, conf->env_count, "PROTO=%s", protocol);
-	env_add_peer(env, conf->env_count, facts);
-	env_add(env, conf->env_count, "SUPERD_SERVICE=%s", conf->name);
-	env_add(env, conf->env_count, "SUPERD_CONN_ID=%" PRIx64, facts->id);
+	env_add(env, "PROTO", protocol);
+	env_add_peer(env, facts);
+	env_add(env, "SUPERD_SERVICE", conf->name);
+	at = env_begin(env, "SUPERD_CONN_ID");
+	if (at != NULL)
+		env_end(env, format_hex(at, facts->id));
 	if (facts->listen_names != NULL)
-		env_add_listen(env, conf->env_count, facts);
+		env_add_listen(env, facts);
 	env->vector[env->count] = NULL;
 	return 0;
 }

@@ -18,7 +18,8 @@ struct childenv {
 	char **vector; /* what execve(2) takes, NULL-terminated */
 	size_t size;   /* entries that fit, the NULL included */
 	size_t count;
-	char *text; /* the strings made here; the configuration's are pointed at */
+	size_t configured; /* the first of them: what the administrator has set */
+	char *text;        /* the strings made here; the configuration's are pointed at */
 	size_t text_size;
 	size_t text_used;
 	char *pid; /* LISTEN_PID's number goes here after the clone; NULL without */

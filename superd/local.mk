@@ -8,6 +8,7 @@ superd_libsuperd_a_SOURCES = \
 	superd/clock.c superd/clock.h \
 	superd/descriptor.c superd/descriptor.h \
 	superd/error.c superd/error.h \
+	superd/format.c superd/format.h \
 	superd/log.c superd/log.h \
 	superd/log_output.c superd/log_sink.c superd/log_sink.h superd/log_syslog.c \
 	superd/loop.c superd/loop.h superd/loop_backend.h \
@@ -22,7 +23,6 @@ superd_libsuperd_a_SOURCES += \
 	superd/acl.c superd/acl.h \
 	superd/acl_table.c superd/acl_table.h \
 	superd/acl_text.c superd/acl_text.h \
-	superd/childenv.c superd/childenv.h \
 	superd/childenv.c superd/childenv.h superd/childenv_pid.c \
 	superd/creds.c superd/creds.h \
 	superd/hours.c superd/hours.h \

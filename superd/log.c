@@ -5,13 +5,15 @@
 #include "config.h"
 #include "superd/log.h"
 
+#include "superd/format.h"
+#include "superd/log_sink.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
-#include "superd/log_sink.h"
 
 /* Longest escape of one character: \u00HH. */
 #define ESCAPE_SIZE 6
@@ -215,29 +217,16 @@ void log_string(struct log_record *record, const char *key, const char *value)
 
 void log_int(struct log_record *record, const char *key, int64_t value)
 {
-	char digits[24];
-	char *at = digits + sizeof(digits);
-	uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
-
-	if (record->sink == NULL || !put_key(record, key, sizeof(digits)))
+	if (record->sink == NULL || !put_key(record, key, FORMAT_NUMBER_SIZE))
 		return;
-	do
-		*--at = (char)('0' + left % 10);
-	while ((left /= 10) != 0);
-	if (value < 0)
-		*--at = '-';
-	put(record, at, (size_t)(digits + sizeof(digits) - at));
+	record->used = (size_t)(format_int(record->text + record->used, value) - record->text);
 }
 
 void log_hex(struct log_record *record, const char *key, uint64_t value)
 {
-	char digits[16];
-	char *at = digits + sizeof(digits);
+	char digits[FORMAT_NUMBER_SIZE];
 
-	do
-		*--at = "0123456789abcdef"[value & 15];
-	while ((value >>= 4) != 0);
-	log_bytes(record, key, at, (size_t)(digits + sizeof(digits) - at));
+	log_bytes(record, key, digits, (size_t)(format_hex(digits, value) - digits));
 }
 
 void log_format(struct log_record *record, const char *key, const char *format, ...)

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -50,6 +51,9 @@ void process_reset(void)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	umask(022);
+	if (geteuid() == 0 && setgroups(0, NULL) != 0) {
+		/* not allowed here: each program drops them for itself, or is not run */
+	}
 }
 
 /* The process that the shell waits for: ends with the daemon's verdict on its own start. */

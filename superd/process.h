@@ -9,7 +9,8 @@
 /*
  * Sets every signal's disposition to default (they may be inherited as ignored), ignores
  * SIGPIPE, blocks all signals (superd takes its own from a descriptor, and programs are started
- * with all blocked), and sets the umask to 022.
+ * with all blocked), and sets the umask to 022. As root it gives up supplementary groups: root
+ * needs none, and what superd does not have no program has to drop.
  */
 void process_reset(void);
 

@@ -5,6 +5,7 @@
 #include "superd/report.h"
 
 #include "superd/clock.h"
+#include "superd/format.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -138,14 +139,18 @@ static void record_session(struct log_record *record, const struct report_sessio
 void report_accept(
 	struct report_subject *subject, const struct report_session *session, unsigned running)
 {
+	char text[2 * FORMAT_NUMBER_SIZE + 1];
 	struct log_record record;
+	char *end;
 
 	subject->counts.accepted++;
 	subject_begin(subject, &record, EVENT_ACCEPT, LEVEL_INFO, "accept");
 	if (record.sink == NULL)
 		return;
 	record_session(&record, session);
-	log_format(&record, "running", "%u/%u", running, subject->conf->limits.instances);
+	end = format_string(format_uint(text, running), "/");
+	end = format_uint(end, subject->conf->limits.instances);
+	log_bytes(&record, "running", text, (size_t)(end - text));
 	log_end(&record);
 }
 

@@ -77,6 +77,20 @@ static const struct spawn_backend *spawn_choose(enum spawn_kind kind, const char
 	return spawn_vm_backend();
 }
 
+static void spawn_measure_identity(struct spawn_inherit *inherit)
+{
+	uid_t uids[3];
+	gid_t gids[3];
+
+	inherit->identity.known = getresuid(&uids[0], &uids[1], &uids[2]) == 0 &&
+				  getresgid(&gids[0], &gids[1], &gids[2]) == 0 &&
+				  uids[0] == uids[1] && uids[1] == uids[2] && gids[0] == gids[1] &&
+				  gids[1] == gids[2];
+	inherit->identity.uid = uids[0];
+	inherit->identity.gid = gids[0];
+	inherit->identity.groups = getgroups(0, NULL) != 0;
+}
+
 static void spawn_measure(struct spawn_inherit *inherit, const struct rlimit *open_files)
 {
 	struct rlimit now;
@@ -89,6 +103,7 @@ static void spawn_measure(struct spawn_inherit *inherit, const struct rlimit *op
 	inherit->nice = getpriority(PRIO_PROCESS, 0);
 	inherit->umask = umask(0);
 	umask(inherit->umask);
+	spawn_measure_identity(inherit);
 }
 
 int spawn_new(enum spawn_kind kind, const struct rlimit *open_files, struct spawn **spawn,

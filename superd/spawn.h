@@ -46,6 +46,12 @@ struct spawn_inherit {
 	bool close_range;         /* the kernel has close_range(2), Linux 5.9 */
 	int nice;
 	mode_t umask;
+	struct {
+		bool known; /* real, effective and saved ids are the same */
+		uid_t uid;
+		gid_t gid;
+		bool groups; /* it has supplementary groups */
+	} identity;
 };
 
 /* One start under way. */

@@ -144,11 +144,15 @@ static void child_limits(const struct spawn_slot *slot)
 		raw_call(SYS_umask, (long)conf->umask, 0, 0, 0, 0);
 }
 
-/* Root directory, groups, group, user: each while the one before still allows it. */
+/* Root directory, groups, group, user: each while the one before still allows it, and only
+   where superd itself is not already that way. */
 static void child_identity(const struct spawn_slot *slot)
 {
 	const struct conf_service *conf = slot->request.conf;
 	const struct creds *creds = &conf->creds;
+	const struct spawn_inherit *inherit = slot->inherit;
+	bool same = inherit->identity.known && creds->uid == inherit->identity.uid &&
+		    creds->gid == inherit->identity.gid;
 	long result = 0;
 
 	if (conf->root != NULL) {
@@ -158,11 +162,13 @@ static void child_identity(const struct spawn_slot *slot)
 		if (result < 0)
 			child_fail(slot, STEP_ROOT, result, 0);
 	}
-	if (creds->change) {
+	if (creds->change && (creds->group_count > 0 || inherit->identity.groups)) {
 		result = raw_call(SYS_setgroups, (long)creds->group_count,
 			raw_pointer(creds->groups), 0, 0, 0);
 		if (result < 0)
 			child_fail(slot, STEP_GROUPS, result, 0);
+	}
+	if (creds->change && !same) {
 		result = raw_call(SYS_setresgid, creds->gid, creds->gid, creds->gid, 0, 0);
 		if (result < 0)
 			child_fail(slot, STEP_GROUP, result, 0);
@@ -175,6 +181,19 @@ static void child_identity(const struct spawn_slot *slot)
 		if (result < 0)
 			child_fail(slot, STEP_NO_NEW_PRIVILEGES, result, 0);
 	}
+}
+
+/* superd itself stands in "/", and a chroot has gone to its own. */
+static void child_directory(const struct spawn_slot *slot)
+{
+	const char *directory = slot->request.conf->directory;
+	long result;
+
+	if (directory[0] == '/' && directory[1] == '\0')
+		return;
+	result = raw_call(SYS_chdir, raw_pointer(directory), 0, 0, 0, 0);
+	if (result < 0)
+		child_fail(slot, STEP_DIRECTORY, result, 0);
 }
 
 /* superd ignores SIGPIPE, blocks everything and leaves all other dispositions at default. */
@@ -211,9 +230,7 @@ _Noreturn void spawn_child(const struct spawn_slot *slot, bool shared_files)
 	childenv_set_pid(&slot->env, (pid_t)result);
 	child_limits(slot);
 	child_identity(slot);
-	result = raw_call(SYS_chdir, raw_pointer(conf->directory), 0, 0, 0, 0);
-	if (result < 0)
-		child_fail(slot, STEP_DIRECTORY, result, 0);
+	child_directory(slot);
 	child_signals(slot);
 	result = raw_call(SYS_execve, raw_pointer(conf->path), raw_pointer(conf->argv),
 		raw_pointer(slot->env.vector), 0, 0);
