@@ -72,12 +72,15 @@ def served_again(ports, sources):
 
 
 @pytest.mark.parametrize("manner", ["patient", "hasty"])
-def test_one_source_at_full_speed(superd, build, kinds, manner):
+@pytest.mark.parametrize("kind", ["select+vm", "epoll+fork"])
+def test_one_source_at_full_speed(superd, build, kind, manner):
     """
     It waits for answers (256 connections open at once), or closes each at once; meanwhile 20
     polite sources at the same service, and 20 at the other one, are all served.
     """
-    daemon, ports = start(superd, build, "per-source-rate = 20/s", kinds)
+    loop, spawn = kind.split("+")
+    words = [f"--loop={loop}", f"--spawn={spawn}"]
+    daemon, ports = start(superd, build, "per-source-rate = 20/s", words)
     hasty = ["-x"] if manner == "hasty" else []
     flood = Crowd(build, ports[0], "-s", FLOODER, "-w", 256, "-t", FLOOD_S, *hasty)
     daemon.wait_event("refuse", service="a")
