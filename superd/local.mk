@@ -1,6 +1,6 @@
 # The daemon: everything but main.c is a library, so that the tests link what the daemon runs.
 noinst_LIBRARIES += superd/libsuperd.a
-superd_libsuperd_a_CFLAGS = $(AM_CFLAGS) $(CONFUSE_CFLAGS)
+superd_libsuperd_a_CFLAGS = $(AM_CFLAGS) $(CONFUSE_CFLAGS) $(JANSSON_CFLAGS)
 
 # lowest: addresses, time, descriptors, loop, log
 superd_libsuperd_a_SOURCES = \
@@ -93,4 +93,4 @@ superd_libsuperd_a_SOURCES += \
 
 sbin_PROGRAMS += superd/superd
 superd_superd_SOURCES = superd/main.c
-superd_superd_LDADD = superd/libsuperd.a $(CONFUSE_LIBS)
+superd_superd_LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(JANSSON_LIBS)
