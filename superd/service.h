@@ -76,7 +76,8 @@ struct service {
 	bool stopped;
 	bool starved; /* in context->starved */
 	struct service *starved_next;
-	unsigned running; /* its entries in the child table */
+	struct service *retired_next; /* of a service_list */
+	unsigned running;             /* its entries in the child table */
 	struct limit *sources;
 	struct errpipe *errpipe; /* NULL unless stderr = log */
 	struct report_subject *report;

@@ -75,27 +75,37 @@ static int super_open_sink(const struct super *super, const struct conf_log *log
 	return log_sink_open(&spec, sink, error);
 }
 
+static int super_make_service(struct super *super, const struct conf_service *conf,
+	struct service **service, struct error *error)
+{
+	struct log_sink *sink;
+
+	if (super_open_sink(super, &conf->log, &sink, error) != 0)
+		return -1;
+	return service_new(&super->context, conf, sink, service, error);
+}
+
 static int super_build_services(struct super *super, struct error *error)
 {
 	const struct conf *conf = super->conf;
-	struct log_sink *sink;
+	struct service **items = calloc(conf->service_count + 1, sizeof(struct service *));
+	struct service **by_name = calloc(conf->service_count + 1, sizeof(struct service *));
+	size_t count = 0;
+	int result = 0;
 
-	super->services = calloc(conf->service_count + 1, sizeof(struct service *));
-	if (super->services == NULL)
-		return error_set(error, errno, "services");
-	for (size_t i = 0; i < conf->service_count; i++) {
-		const struct conf_service *service = &conf->services[i];
-
-		if (!service->enabled)
-			continue;
-		if (super_open_sink(super, &service->log, &sink, error) != 0)
-			return -1;
-		if (service_new(&super->context, service, sink,
-			    &super->services[super->service_count], error) != 0)
-			return -1;
-		super->service_count++;
+	if (items == NULL || by_name == NULL) {
+		free(items);
+		free(by_name);
+		return error_set(error, ENOMEM, "services");
 	}
-	return 0;
+	for (size_t i = 0; result == 0 && i < conf->service_count; i++) {
+		if (!conf->services[i].enabled)
+			continue;
+		result = super_make_service(super, &conf->services[i], &items[count], error);
+		count += result == 0;
+	}
+	service_list_replace(&super->services, items, by_name, count);
+	return result;
 }
 
 static int super_build_log(struct super *super, struct error *error)
@@ -156,8 +166,8 @@ static size_t super_open_listeners(struct super *super)
 {
 	size_t open = 0;
 
-	for (size_t i = 0; i < super->service_count; i++)
-		open += service_start(super->services[i]);
+	for (size_t i = 0; i < super->services.count; i++)
+		open += service_start(super->services.items[i]);
 	if (super->given_problem != NULL)
 		super_given_unused(super, super->given_problem);
 	inherit_close_rest(&super->given, super_given_unused, super);
@@ -179,7 +189,7 @@ int super_open(struct super *super, struct error *error)
 	open = super_open_listeners(super);
 	if (open == 0) {
 		error_set(error, 0, "no listener could be opened%s",
-			super->service_count == 0 ? ": every service is disabled" : "");
+			super->services.count == 0 ? ": every service is disabled" : "");
 		return EX_UNAVAILABLE;
 	}
 	/* A daemon keeps no folder busy; all paths of the configuration are absolute. */
@@ -188,7 +198,7 @@ int super_open(struct super *super, struct error *error)
 		return EX_OSERR;
 	}
 	report_start(
-		context->report, &(struct report_facts){.services = super->service_count,
+		context->report, &(struct report_facts){.services = super->services.count,
 					 .listeners = open,
 					 .loop = loop_kind_name(loop_kind(context->loop)),
 					 .spawn = spawn_kind_name(spawn_kind(context->spawn))});
@@ -219,9 +229,7 @@ void super_end(struct super *super)
 		pidfile_remove(super->pid_path, super->pid_fd);
 		return;
 	}
-	for (size_t i = 0; i < super->service_count; i++)
-		service_free(super->services[i]);
-	free(super->services);
+	service_list_free(&super->services);
 	pidfile_remove(super->pid_path, super->pid_fd);
 	children_free(context->children);
 	sockdiag_free(context->sockdiag);
