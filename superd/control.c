@@ -190,13 +190,13 @@ void control_free(struct control *control)
 	free(control);
 }
 
-int control_prepare(struct control *control, const struct control_place *place, int *fd,
-	struct error *error)
+int control_prepare(
+	struct control *control, const struct control_place *place, int *fd, struct error *error)
 {
 	*fd = -1;
-	if (place->path == NULL || (control->fd >= 0 &&
-					   strcmp(place->path, control->place.path) == 0 &&
-					   control_owns_name(control)))
+	if (place->path == NULL ||
+		(control->fd >= 0 && strcmp(place->path, control->place.path) == 0 &&
+			control_owns_name(control)))
 		return 0;
 	*fd = control_socket_open(place, error);
 	return *fd < 0 ? -1 : 0;

@@ -64,8 +64,8 @@ void control_free(struct control *control);
  * one that is open already. *fd is the new socket, or -1 where none is to be opened; give it to
  * control_commit() or control_abort(). Returns 0, or -1 with *error and nothing changed.
  */
-int control_prepare(struct control *control, const struct control_place *place, int *fd,
-	struct error *error);
+int control_prepare(
+	struct control *control, const struct control_place *place, int *fd, struct error *error);
 
 /* From now on place holds (copied), with fd from control_prepare() or handed over by a superd
    before this one. Requests under way go on. */
@@ -102,8 +102,8 @@ void control_refuse(struct control_request *request, const char *format, ...)
 struct control_source {
 	/*
 	 * Appends the next piece of the JSON text, from its "{" to its "}". Returns 1 where more
-	 * follows, 0 where that was all, -1 where the answer has to be cut (then the client finds no
-	 * newline at its end and asks again).
+	 * follows, 0 where that was all, -1 where the answer has to be cut (then the client finds
+	 * no newline at its end and asks again).
 	 */
 	int (*next_cb)(void *state, struct control_output *output);
 	void (*free_cb)(void *state);

@@ -66,8 +66,7 @@ static int client_read(int fd, struct text *text, int timeout_ms, struct error *
 		state = poll(&ready, 1, timeout_ms);
 		if (state == 0)
 			return error_set(error, 0, "superd does not answer");
-		count = state < 0 ? -1
-				  : recv(fd, text->bytes + text->used, PIECE, MSG_DONTWAIT);
+		count = state < 0 ? -1 : recv(fd, text->bytes + text->used, PIECE, MSG_DONTWAIT);
 		if (count == 0)
 			return 0;
 		if (count > 0)

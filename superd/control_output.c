@@ -153,7 +153,8 @@ static size_t utf8_length(const unsigned char *text)
 			return 0;
 		value = value << 6 | (text[i] & 0x3f);
 	}
-	if ((length == 3 && value < 0x800) || (length == 4 && (value < 0x10000 || value > 0x10ffff)))
+	if ((length == 3 && value < 0x800) ||
+		(length == 4 && (value < 0x10000 || value > 0x10ffff)))
 		return 0;
 	return value >= 0xd800 && value <= 0xdfff ? 0 : length;
 }

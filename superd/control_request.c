@@ -58,8 +58,8 @@ int control_request_parse(
 	return 0;
 }
 
-ssize_t control_request_format(const char *const *words, size_t count,
-	char line[CONTROL_LINE_MAX], struct error *error)
+ssize_t control_request_format(
+	const char *const *words, size_t count, char line[CONTROL_LINE_MAX], struct error *error)
 {
 	size_t used = 0;
 

@@ -31,7 +31,7 @@ int control_request_parse(
  * Writes the words as a request with its newline to line. Returns its length, or -1 with *error
  * where they do not fit or cannot be said.
  */
-ssize_t control_request_format(const char *const *words, size_t count,
-	char line[CONTROL_LINE_MAX], struct error *error);
+ssize_t control_request_format(
+	const char *const *words, size_t count, char line[CONTROL_LINE_MAX], struct error *error);
 
 #endif

@@ -18,7 +18,7 @@
 #define REQUEST_NS (5 * CLOCK_NS_PER_S) /* for the whole request */
 #define ANSWER_NS (10 * CLOCK_NS_PER_S) /* without a byte taken */
 
-#define SESSION_OF(pointer, member)                                  \
+#define SESSION_OF(pointer, member) \
 	((struct control_request *)(void *)((char *)(pointer)-offsetof( \
 		struct control_request, member)))
 
@@ -47,8 +47,8 @@ struct control_request *session_new(
 	session->watch = (struct loop_watch){.fd = fd, .ready_cb = session_ready};
 	session->timer.fire_cb = session_late;
 	if (loop_watch_start(control->loop, &session->watch, LOOP_READ, &error) != 0 ||
-		loop_timer_start(
-			control->loop, &session->timer, session->moved_ns + REQUEST_NS) != 0) {
+		loop_timer_start(control->loop, &session->timer, session->moved_ns + REQUEST_NS) !=
+			0) {
 		loop_watch_stop(control->loop, &session->watch);
 		close(fd);
 		free(session);

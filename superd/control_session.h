@@ -23,7 +23,7 @@ struct control_request {
 	enum session_state state;
 	enum control_right right;
 	struct ucred peer;
-	int fd; /* -1: the client was given up while its verb still works */
+	int fd;           /* -1: the client was given up while its verb still works */
 	int64_t moved_ns; /* when a byte last moved */
 	struct loop_watch watch;
 	struct loop_timer timer;
@@ -46,7 +46,7 @@ struct control {
 	struct loop_watch watch;
 	struct loop_timer rest; /* started: accept(2) failed for want of something */
 	struct control_request *sessions;
-	size_t count;     /* of sessions */
+	size_t count;      /* of sessions */
 	int64_t denied_ns; /* when a denial was last told; 0: never */
 };
 
