@@ -46,6 +46,12 @@ static void super_turn(void *owner)
 		loop_timer_start(context->loop, &super->log_timer, now_ns + LOG_TIMER_NS);
 }
 
+static void super_left(void *owner, void *service, int64_t took_ns)
+{
+	(void)owner;
+	service_started(service, took_ns);
+}
+
 /* It only ends the wait: super_turn() does the work. */
 static void super_wake_timer(struct loop_timer *timer)
 {
@@ -146,6 +152,9 @@ static void super_signal(void *owner, int signal, pid_t sender)
 			context->report, LEVEL_NOTICE, "stop", "signal", sigabbrev_np(signal));
 		super->done = true;
 		break;
+	case SIGUSR1:
+		super_log_status(super);
+		break;
 	default:
 		super_ignored(super, signal);
 		break;
@@ -188,6 +197,10 @@ static int super_start(struct super *super, struct error *error)
 	super->log_timer.fire_cb = super_wake_timer;
 	super->starved_timer.fire_cb = super_starved_timer;
 	super->grace_timer.fire_cb = super_grace_timer;
+	super->started_ns = clock_now_ns();
+	super->loaded_wall_ns = clock_wall_ns();
+	super->generation = 1;
+	spawn_set_left_cb(context->spawn, super_left, super);
 	context->starved_cb = super_starved;
 	loop_set_turn_cb(context->loop, super_turn, super);
 	if (super_watch_signals(super, error) != 0)

@@ -4,6 +4,7 @@
 #ifndef SUPERD_SUPER_PRIVATE_H
 #define SUPERD_SUPER_PRIVATE_H
 
+#include "superd/control.h"
 #include "superd/service_list.h"
 #include "superd/super.h"
 
@@ -17,6 +18,12 @@ struct super {
 	struct inherit given;      /* sockets superd was given, until the listeners are open */
 	const char *given_problem; /* with LISTEN_FDS; NULL: none */
 	struct service_list services;
+	struct control *control;
+	int64_t started_ns;     /* monotonic */
+	int64_t loaded_wall_ns; /* when the configuration in force was loaded, */
+	uint64_t generation;    /* and which one it is: 1 at the start */
+	size_t status_next;     /* SIGUSR1: the service whose line is next */
+	struct loop_timer status_timer;
 	const char *pid_path;
 	int pid_fd;
 	bool stopping;
@@ -42,6 +49,18 @@ int super_open(struct super *super, struct error *error);
 
 /* Frees everything; running programs are left alone. */
 void super_end(struct super *super);
+
+/*
+ * Opens the control socket of the configuration. A default that cannot be made is a line in the
+ * log; returns 0, or the exit status with *error for one that is set.
+ */
+int super_control_open(struct super *super, struct error *error);
+
+/* What the configuration conf says about the control socket. */
+struct control_place super_control_place(const struct conf *conf);
+
+/* SIGUSR1: a line for every service, some of them a turn. */
+void super_log_status(struct super *super);
 
 /* Closes the listeners and asks the programs to end; super->done follows when they have. */
 void super_stop(struct super *super);

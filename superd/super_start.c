@@ -179,6 +179,7 @@ int super_open(struct super *super, struct error *error)
 	const struct super_options *options = super->options;
 	struct service_context *context = &super->context;
 	size_t open;
+	int status;
 
 	super->pid_path = options->pid_file != NULL ? options->pid_file : super->conf->pid_file;
 	if (super->pid_path != NULL) {
@@ -186,6 +187,9 @@ int super_open(struct super *super, struct error *error)
 		if (super->pid_fd < 0)
 			return EX_OSERR;
 	}
+	status = super_control_open(super, error);
+	if (status != 0)
+		return status;
 	open = super_open_listeners(super);
 	if (open == 0) {
 		error_set(error, 0, "no listener could be opened%s",
@@ -224,6 +228,7 @@ void super_end(struct super *super)
 	struct service_context *context = &super->context;
 
 	inherit_close_rest(&super->given, NULL, NULL);
+	control_free(super->control);
 	if (!super_settle(super)) {
 		/* Programs are being started on memory that would be freed: the exit does it. */
 		pidfile_remove(super->pid_path, super->pid_fd);
