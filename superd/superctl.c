@@ -142,12 +142,10 @@ static int show_explain(const struct command *command, const json_t *answer)
 /* The lines that came with an answer, to standard error. */
 static void show_messages(const json_t *answer)
 {
-	const json_t *line;
-	size_t i;
+	const json_t *lines = json_object_get(answer, "messages");
 
-	json_array_foreach(json_object_get(answer, "messages"), i, line)
-	{
-		const char *text = json_string_value(line);
+	for (size_t i = 0; i < json_array_size(lines); i++) {
+		const char *text = json_string_value(json_array_get(lines, i));
 
 		table_print_text(stderr, text == NULL ? "" : text);
 		fputc('\n', stderr);

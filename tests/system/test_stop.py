@@ -143,6 +143,7 @@ def test_daemon_tells_the_truth_and_detaches(build, services, tmp_path):
     pid_file = tmp_path / "pid"
     config = (
         f"service-directory = {services}\nlog {{ to = file file = {log} }}\n"
+        'control-socket = ""\n'
         f"service d {{ listen = {port} exec = daytime }}"
     )
     done = daemonize(build, tmp_path, config, "-p", pid_file)
