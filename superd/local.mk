@@ -28,6 +28,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/hours.c superd/hours.h \
 	superd/limit.c superd/limit.h \
 	superd/limit_table.c superd/limit_table.h \
+	superd/notify.c superd/notify.h \
 	superd/pidfile.c superd/pidfile.h \
 	superd/process.c superd/process.h
 
@@ -91,7 +92,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/service.c superd/service.h superd/service_private.h \
 	superd/service_list.c superd/service_list.h \
 	superd/service_accept.c superd/service_deadline.c superd/service_launch.c superd/service_wait.c \
-	superd/super.c superd/super.h superd/super_private.h superd/super_start.c
+	superd/super.c superd/super.h superd/super_private.h superd/super_start.c superd/super_stop.c
 
 sbin_PROGRAMS += superd/superd
 superd_superd_SOURCES = superd/main.c
