@@ -89,14 +89,15 @@ static int socket_set_option(int fd, const struct option *option, int value, str
 	return error_set(error, errno, "%s", option->name);
 }
 
+/* fresh: not bound yet, so that everything can be set. */
 static int socket_set_options(int fd, const struct conf_service *service,
-	const struct conf_socket *conf, struct error *error)
+	const struct conf_socket *conf, bool fresh, struct error *error)
 {
 	struct option options[OPTIONS_MAX];
 	size_t count = socket_options(service, conf, options);
 
 	for (size_t i = 0; i < count; i++) {
-		if (options[i].wanted &&
+		if (options[i].wanted && (fresh || options[i].kind != OPTION_AT_BIRTH) &&
 			socket_set_option(fd, &options[i], options[i].value, error) != 0)
 			return -1;
 	}
@@ -163,7 +164,7 @@ int listener_socket_adapt(int fd, const struct conf_service *service,
 
 	if (model < 0)
 		return error_set(error, errno, "socket");
-	result = socket_set_options(model, service, conf, error);
+	result = socket_set_options(model, service, conf, true, error);
 	for (size_t i = 0; result == 0 && i < count; i++)
 		result = socket_copy_option(fd, model, &options[i], error);
 	if (result == 0)
@@ -233,6 +234,15 @@ static int socket_bind_unix(int fd, const struct conf_service *service,
 	return -1;
 }
 
+static int socket_listen(int fd, const struct conf_service *service, const struct conf_socket *conf,
+	struct error *error)
+{
+	listener_socket_stamp(fd, conf);
+	if (conf->type != SOCK_DGRAM && listen(fd, service->backlog) != 0)
+		return error_set(error, errno, "listen");
+	return 0;
+}
+
 static int socket_prepare(int fd, const struct conf_service *service,
 	const struct conf_socket *conf, struct error *error)
 {
@@ -244,12 +254,17 @@ static int socket_prepare(int fd, const struct conf_service *service,
 		result = socket_bind_unix(fd, service, conf, error);
 	else
 		result = socket_bind(fd, conf, error);
-	if (result != 0)
+	return result != 0 ? -1 : socket_listen(fd, service, conf, error);
+}
+
+int listener_socket_adopt(int fd, const struct conf_service *service,
+	const struct conf_socket *conf, struct error *error)
+{
+	if (socket_set_options(fd, service, conf, false, error) != 0)
 		return -1;
-	listener_socket_stamp(fd, conf);
-	if (conf->type != SOCK_DGRAM && listen(fd, service->backlog) != 0)
-		return error_set(error, errno, "listen");
-	return 0;
+	if (descriptor_set_blocking(fd, conf->wait) != 0)
+		return error_set(error, errno, "O_NONBLOCK");
+	return socket_listen(fd, service, conf, error);
 }
 
 /* The socket with its options, not bound yet; -1 with *error. */
@@ -262,7 +277,7 @@ static int socket_make(
 	if (fd < 0)
 		return error_set(error, errno, "socket");
 	fd = descriptor_raise(fd);
-	if (socket_set_options(fd, service, conf, error) != 0) {
+	if (socket_set_options(fd, service, conf, true, error) != 0) {
 		close(fd);
 		return -1;
 	}

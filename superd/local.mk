@@ -69,6 +69,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/children.c superd/children.h \
 	superd/errpipe.c superd/errpipe.h \
 	superd/explain.c superd/explain.h \
+	superd/inherit.c superd/inherit.h \
 	superd/listener.c superd/listener.h \
 	superd/listener_socket.c superd/listener_socket.h \
 	superd/report.c superd/report.h \

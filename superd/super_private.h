@@ -14,6 +14,8 @@ struct super {
 	const struct conf *conf;
 	struct rlimit open_files; /* as superd was started */
 	struct service_context context;
+	struct inherit given;      /* sockets superd was given, until the listeners are open */
+	const char *given_problem; /* with LISTEN_FDS; NULL: none */
 	struct service_list services;
 	const char *pid_path;
 	int pid_fd;

@@ -44,6 +44,8 @@ int super_load(struct super *super, struct error *error)
 	if (descriptor_fill_standard(error) != 0)
 		return EX_OSERR;
 	descriptor_cloexec_inherited();
+	inherit_listen_fds(&super->given, &super->given_problem);
+	super->context.given = &super->given;
 	descriptor_raise_limit(&super->open_files);
 	super->context.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (super->context.null_fd < 0) {
@@ -151,13 +153,24 @@ int super_build(struct super *super, struct error *error)
 	return 0;
 }
 
-/* Opens every listener. Returns how many are open. */
+static void super_given_unused(void *owner, const char *text)
+{
+	const struct super *super = owner;
+
+	report_daemon(super->context.report, LEVEL_WARNING, "socket", "text", text);
+}
+
+/* Opens every listener, with the sockets that superd was given where they fit. Returns how many
+   are open. */
 static size_t super_open_listeners(struct super *super)
 {
 	size_t open = 0;
 
 	for (size_t i = 0; i < super->services.count; i++)
 		open += service_start(super->services.items[i]);
+	if (super->given_problem != NULL)
+		super_given_unused(super, super->given_problem);
+	inherit_close_rest(&super->given, super_given_unused, super);
 	return open;
 }
 
@@ -210,6 +223,7 @@ void super_end(struct super *super)
 {
 	struct service_context *context = &super->context;
 
+	inherit_close_rest(&super->given, NULL, NULL);
 	if (!super_settle(super)) {
 		/* Programs are being started on memory that would be freed: the exit does it. */
 		pidfile_remove(super->pid_path, super->pid_fd);
