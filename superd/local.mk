@@ -39,6 +39,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/conf_build.c superd/conf_build.h \
 	superd/conf_check.c superd/conf_check.h \
 	superd/conf_claim.c superd/conf_claim.h \
+	superd/conf_compare.c superd/conf_compare.h \
 	superd/conf_dump.c superd/conf_dump.h \
 	superd/conf_endpoint.c superd/conf_endpoint.h \
 	superd/conf_file.c superd/conf_file.h \
