@@ -27,6 +27,7 @@ enum service_state {
 	SERVICE_BUSY,      /* every socket is a wait program's */
 	SERVICE_STARVED,   /* no descriptors, processes or slots for another program */
 	SERVICE_THROTTLED, /* its program keeps failing */
+	SERVICE_PAUSED,    /* by superctl pause */
 	SERVICE_DRAINING,  /* it accepts nobody any more; what runs may finish */
 };
 
@@ -75,6 +76,7 @@ struct service {
 	struct service_group *groups;
 	size_t group_count;
 	bool stopped;
+	bool paused;
 	bool draining; /* by service_drain() */
 	bool starved;  /* in context->starved */
 	struct service *starved_next;
@@ -118,6 +120,16 @@ void service_drain(struct service *service, bool draining);
 size_t service_open_count(const struct service *service);
 
 enum service_state service_state(const struct service *service);
+
+/* Whether who comes is left in the kernel's backlog from now on (a datagram in its socket);
+   running programs go on. */
+void service_pause(struct service *service, bool paused);
+
+/* Asks a running program to end, as if its time were over. Nothing where it was asked before. */
+void service_end_program(struct child *child);
+
+/* A start of it went well and took that long. */
+void service_started(struct service *service, int64_t took_ns);
 
 /*
  * The one place that decides whether listeners are watched, from state and counts. Idempotent;
