@@ -28,6 +28,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/hours.c superd/hours.h \
 	superd/limit.c superd/limit.h \
 	superd/limit_table.c superd/limit_table.h \
+	superd/notify.c superd/notify.h \
 	superd/pidfile.c superd/pidfile.h \
 	superd/process.c superd/process.h
 
@@ -38,6 +39,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/conf_build.c superd/conf_build.h \
 	superd/conf_check.c superd/conf_check.h \
 	superd/conf_claim.c superd/conf_claim.h \
+	superd/conf_compare.c superd/conf_compare.h \
 	superd/conf_dump.c superd/conf_dump.h \
 	superd/conf_endpoint.c superd/conf_endpoint.h \
 	superd/conf_file.c superd/conf_file.h \
@@ -53,6 +55,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/conf_report.c superd/conf_report.h \
 	superd/conf_scan.c superd/conf_scan.h \
 	superd/conf_schema.c superd/conf_schema.h \
+	superd/conf_single.c superd/conf_single.h \
 	superd/conf_source.c superd/conf_source.h \
 	superd/conf_string.c superd/conf_string.h \
 	superd/conf_suggest.c superd/conf_suggest.h \
@@ -106,6 +109,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/super_answer.h superd/super_connections.c superd/super_metrics.c \
 	superd/super_explain.c superd/super_explain.h superd/super_glance.c superd/super_ops.c \
 	superd/super_process.c superd/super_process.h superd/super_status.c
+	superd/super.c superd/super.h superd/super_private.h superd/super_start.c superd/super_stop.c
 
 sbin_PROGRAMS += superd/superd
 superd_superd_SOURCES = superd/main.c
