@@ -48,10 +48,13 @@ struct listener {
 	enum listener_state state;
 	int fd; /* -1 unless open */
 	bool watched;
+	bool beside;   /* opened beside sockets that are in its way: listener_change.h */
 	char *problem; /* why it is not open; NULL otherwise */
 	int64_t backoff_ns;
 	dev_t path_device; /* of the unix socket's name, so that only its own is removed */
 	ino_t path_inode;
+	pid_t held; /* the owner's: a program that has this socket, though its group is free; 0 */
+	struct listener *held_next;
 	struct loop_watch watch;
 	struct loop_timer retry;
 };

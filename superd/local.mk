@@ -70,9 +70,11 @@ superd_libsuperd_a_SOURCES += \
 	superd/errpipe.c superd/errpipe.h \
 	superd/explain.c superd/explain.h \
 	superd/inherit.c superd/inherit.h \
-	superd/listener.c superd/listener.h \
+	superd/listener.c superd/listener.h superd/listener_private.h \
+	superd/listener_change.c superd/listener_change.h \
 	superd/listener_socket.c superd/listener_socket.h \
-	superd/report.c superd/report.h \
+	superd/report.c superd/report.h superd/report_private.h \
+	superd/report_daemon.c \
 	superd/spawn.c superd/spawn.h superd/spawn_backend.h superd/spawn_raw.h \
 	superd/spawn_child.c superd/spawn_fork.c
 if HAVE_SPAWN_VM
