@@ -93,7 +93,7 @@ superd/libsuperd_a-childenv_pid.$(OBJEXT): SANITIZER_CFLAGS =
 superd_libsuperd_a_SOURCES += \
 	superd/service.c superd/service.h superd/service_private.h \
 	superd/service_list.c superd/service_list.h \
-	superd/service_accept.c superd/service_deadline.c superd/service_launch.c superd/service_wait.c \
+	superd/service_sockets.c superd/service_accept.c superd/service_deadline.c superd/service_launch.c superd/service_wait.c \
 	superd/super.c superd/super.h superd/super_private.h superd/super_start.c
 
 sbin_PROGRAMS += superd/superd
