@@ -129,7 +129,6 @@ static enum inherit_result listener_obtain(
 		result = inherit_take(listener->given, listener->conf, service->bind_device, taken);
 	if (result == INHERIT_NONE) {
 		taken->fd = listener_socket_open(service, listener->conf, error);
-		taken->own_name = true;
 	} else if (result == INHERIT_TAKEN &&
 		   listener_socket_adopt(taken->fd, service, listener->conf, error) != 0) {
 		close(taken->fd);
@@ -158,8 +157,8 @@ int listener_open(struct listener *listener, struct error *error)
 		listener_fail(listener, error);
 		return -1;
 	}
-	listener_opened(
-		listener, taken.fd, taken.own_name ? listener->conf->addr.u.un.sun_path : NULL);
+	listener->lent = taken.lent;
+	listener_opened(listener, taken.fd, taken.lent ? NULL : listener->conf->addr.u.un.sun_path);
 	return 0;
 }
 

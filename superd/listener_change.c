@@ -78,6 +78,7 @@ void listener_move(struct listener *from, struct listener *to)
 	to->watch.fd = from->fd;
 	to->problem = from->problem;
 	to->backoff_ns = from->backoff_ns;
+	to->lent = from->lent;
 	to->path_device = from->path_device;
 	to->path_inode = from->path_inode;
 	from->state = LISTENER_CLOSED;

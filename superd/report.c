@@ -37,14 +37,6 @@ struct summary {
 	char text[96];
 };
 
-struct report_subject {
-	struct report *report;
-	const struct conf_service *conf;
-	struct log_sink *sink;
-	struct report_counts counts;
-	struct summary *summaries; /* made when first needed */
-};
-
 static void report_tick(struct loop_timer *timer);
 
 int report_new(struct loop *loop, struct log_sink *sink, enum log_level level, int forced_level,
@@ -114,8 +106,7 @@ const struct report_counts *report_subject_counts(const struct report_subject *s
 	return &subject->counts;
 }
 
-/* Whether the service's lines of that level are wanted. */
-static bool subject_wants(const struct report_subject *subject, enum log_level level)
+bool report_subject_wants(const struct report_subject *subject, enum log_level level)
 {
 	int forced = subject->report->forced_level;
 
@@ -126,7 +117,8 @@ static bool subject_wants(const struct report_subject *subject, enum log_level l
 static void subject_begin(const struct report_subject *subject, struct log_record *record,
 	enum conf_event event, enum log_level level, const char *name)
 {
-	bool wanted = (subject->conf->log.events & event) != 0 && subject_wants(subject, level);
+	bool wanted =
+		(subject->conf->log.events & event) != 0 && report_subject_wants(subject, level);
 
 	log_begin(record, wanted ? subject->sink : NULL, level, name);
 	log_string(record, "service", subject->conf->name);
@@ -204,6 +196,7 @@ void report_exit(struct report_subject *subject, const struct report_session *se
 {
 	struct log_record record;
 
+	histogram_add(&subject->counts.life, histogram_bounds_life(), elapsed_ns);
 	if (WIFSIGNALED(status))
 		subject->counts.exited_signal++;
 	else if (WEXITSTATUS(status) != 0)
@@ -225,6 +218,11 @@ void report_exit(struct report_subject *subject, const struct report_session *se
 	if (usage->ru_maxrss > report_own_rss_kb(subject->report))
 		log_int(&record, "rss_kb", usage->ru_maxrss);
 	log_end(&record);
+}
+
+void report_started(struct report_subject *subject, int64_t took_ns)
+{
+	histogram_add(&subject->counts.start, histogram_bounds_start(), took_ns);
 }
 
 void report_deadline(
@@ -433,8 +431,8 @@ void report_stderr(
 {
 	struct log_record record;
 
-	log_begin(&record, subject_wants(subject, LEVEL_INFO) ? subject->sink : NULL, LEVEL_INFO,
-		"stderr");
+	log_begin(&record, report_subject_wants(subject, LEVEL_INFO) ? subject->sink : NULL,
+		LEVEL_INFO, "stderr");
 	log_string(&record, "service", subject->conf->name);
 	log_bytes(&record, "text", text, length);
 	if (dropped > 0)

@@ -1,5 +1,5 @@
 /*
- * report_private: the reporter itself, for the parts of report.
+ * report_private: what the parts of report share among themselves, and nobody else.
  */
 #ifndef SUPERD_REPORT_PRIVATE_H
 #define SUPERD_REPORT_PRIVATE_H
@@ -18,5 +18,16 @@ struct report {
 	long rss_kb; /* superd's own peak: a child's starts from it */
 	int64_t rss_ns;
 };
+
+struct report_subject {
+	struct report *report;
+	const struct conf_service *conf;
+	struct log_sink *sink;
+	struct report_counts counts;
+	struct summary *summaries; /* made when first needed */
+};
+
+/* Whether the service's lines of that level are wanted. */
+bool report_subject_wants(const struct report_subject *subject, enum log_level level);
 
 #endif

@@ -27,6 +27,8 @@ enum service_state {
 	SERVICE_BUSY,      /* every socket is a wait program's */
 	SERVICE_STARVED,   /* no descriptors, processes or slots for another program */
 	SERVICE_THROTTLED, /* its program keeps failing */
+	SERVICE_PAUSED,    /* by superctl pause */
+	SERVICE_DRAINING,  /* it accepts nobody any more; what runs may finish */
 };
 
 /* "stopped", "listening", ... */
@@ -76,7 +78,9 @@ struct service {
 	size_t group_count;
 	struct service_group gone; /* of wait programs whose sockets it has no more: without any */
 	bool stopped;
-	bool starved; /* in context->starved */
+	bool paused;
+	bool draining; /* by service_drain() */
+	bool starved;  /* in context->starved */
 	struct service *starved_next;
 	struct service *retired_next; /* of a service_list */
 	unsigned running;             /* its entries in the child table */
@@ -105,7 +109,29 @@ size_t service_start(struct service *service);
 /* Closes the listeners; running programs go on. */
 void service_stop(struct service *service);
 
+/*
+ * Begins or ends (resume) the draining of one service: its listeners are closed, so that clients
+ * are turned away at once and go elsewhere, and its running programs finish. A socket that
+ * somebody else holds too is only not watched, for closing it would turn nobody away: one that
+ * superd was lent, and that of a running wait program until it ends. Idempotent; the end reports
+ * what cannot be opened again, which is tried on.
+ */
+void service_drain(struct service *service, bool draining);
+
+/* How many of its listeners are open. */
+size_t service_open_count(const struct service *service);
+
 enum service_state service_state(const struct service *service);
+
+/* Whether who comes is left in the kernel's backlog from now on (a datagram in its socket);
+   running programs go on. */
+void service_pause(struct service *service, bool paused);
+
+/* Asks a running program to end, as if its time were over. Nothing where it was asked before. */
+void service_end_program(struct child *child);
+
+/* A start of it went well and took that long. */
+void service_started(struct service *service, int64_t took_ns);
 
 /*
  * The one place that decides whether listeners are watched, from state and counts. Idempotent;

@@ -4,10 +4,14 @@
 #ifndef SUPERD_SUPER_PRIVATE_H
 #define SUPERD_SUPER_PRIVATE_H
 
+#include "superd/notify.h"
 #include "superd/service_list.h"
 #include "superd/super.h"
 
 #include <sys/resource.h>
+
+#define SUPER_OF(pointer, member) \
+	((struct super *)(void *)((char *)(pointer)-offsetof(struct super, member)))
 
 struct super {
 	const struct super_options *options;
@@ -17,16 +21,19 @@ struct super {
 	struct inherit given;      /* sockets superd was given, until the listeners are open */
 	const char *given_problem; /* with LISTEN_FDS; NULL: none */
 	struct service_list services;
+	struct notify notify;
 	const char *pid_path;
 	int pid_fd;
 	bool stopping;
+	bool terminated; /* stopping: the programs were sent TERM */
+	bool killed;     /* and KILL */
 	bool done;
 	struct loop_timer slot_timer;    /* while a start is under way: 1 ms */
 	struct loop_timer log_timer;     /* while a log takes nothing: 1 s */
 	struct loop_timer starved_timer; /* while a service waits for something to become free */
+	struct loop_timer drain_timer;   /* stopping: until TERM */
 	struct loop_timer grace_timer;   /* stopping: from TERM to KILL, from KILL to giving up */
-	bool killed;
-	int ignored_signal; /* the last one that was ignored, and when it was told */
+	int ignored_signal;              /* the last one that was ignored, and when it was told */
 	int64_t ignored_ns;
 };
 
@@ -43,7 +50,16 @@ int super_open(struct super *super, struct error *error);
 /* Frees everything; running programs are left alone. */
 void super_end(struct super *super);
 
-/* Closes the listeners and asks the programs to end; super->done follows when they have. */
+/* The timers of the stop. */
+void super_stop_init(struct super *super);
+
+/*
+ * Closes the listeners, lets the programs finish for `drain`, then asks them to end, and after
+ * `grace` kills them; super->done follows when they have ended. A second call ends the draining.
+ */
 void super_stop(struct super *super);
+
+/* Ends superd with this turn, and leaves the programs alone. */
+void super_leave(struct super *super);
 
 #endif

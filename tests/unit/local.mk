@@ -78,7 +78,7 @@ EXTRA_DIST += tests/unit/unit.h
 # What a test is linked with: the default LDADD of its recipe, and what make rebuilds first.
 $(UNIT_TESTS): AM_CFLAGS += $(CMOCKA_CFLAGS)
 $(DAEMON_UNIT_TESTS): superd/libsuperd.a
-$(DAEMON_UNIT_TESTS): LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(CMOCKA_LIBS)
+$(DAEMON_UNIT_TESTS): LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 $(SERVICE_UNIT_TESTS): services/libservice_cc.a
 $(SERVICE_UNIT_TESTS): LDADD = services/libservice_cc.a $(CMOCKA_LIBS)
 $(MAIL_UNIT_TESTS): services/libmail.a services/libservice_cc.a
