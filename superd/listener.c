@@ -162,6 +162,14 @@ int listener_open(struct listener *listener, struct error *error)
 	return 0;
 }
 
+void listener_retry_now(struct listener *listener)
+{
+	if (listener->state != LISTENER_RETRYING)
+		return;
+	loop_timer_stop(listener->loop, &listener->retry);
+	listener_retry(&listener->retry);
+}
+
 void listener_close(struct listener *listener)
 {
 	struct error ignored;

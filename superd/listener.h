@@ -74,6 +74,10 @@ void listener_init(struct listener *listener, const struct conf_service *service
  */
 int listener_open(struct listener *listener, struct error *error);
 
+/* Tries one that is LISTENER_RETRYING now, as if its time had come: tells by opened_cb or
+   failed_cb. Others are left alone. */
+void listener_retry_now(struct listener *listener);
+
 /* Closes it, stops retrying, removes its unix name. Idempotent. */
 void listener_close(struct listener *listener);
 

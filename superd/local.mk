@@ -92,6 +92,15 @@ EXTRA_DIST += superd/spawn_vm.c superd/spawn_vm_none.c
 superd/libsuperd_a-spawn_child.$(OBJEXT) superd/libsuperd_a-spawn_vm.$(OBJEXT) \
 superd/libsuperd_a-childenv_pid.$(OBJEXT): SANITIZER_CFLAGS =
 
+# a new configuration at run time
+superd_libsuperd_a_SOURCES += \
+	superd/holder.c superd/holder.h \
+	superd/reload.c superd/reload.h superd/reload_private.h \
+	superd/reload_commit.c superd/reload_load.c superd/reload_tell.c \
+	superd/reload_lines.c superd/reload_lines.h \
+	superd/reload_plan.c superd/reload_plan.h \
+	superd/reload_prepare.c superd/reload_prepare.h
+
 # the control socket; control_client and control_request are superctl's as well
 superd_libsuperd_a_SOURCES += \
 	superd/control.c superd/control.h \
@@ -105,7 +114,7 @@ superd_libsuperd_a_SOURCES += \
 superd_libsuperd_a_SOURCES += \
 	superd/service.c superd/service.h superd/service_private.h \
 	superd/service_list.c superd/service_list.h \
-	superd/service_sockets.c \
+	superd/service_change.c superd/service_change.h superd/service_sockets.c \
 	superd/service_accept.c superd/service_deadline.c superd/service_launch.c superd/service_wait.c \
 	superd/super.c superd/super.h superd/super_private.h superd/super_start.c superd/super_stop.c
 
