@@ -105,6 +105,7 @@ static int super_build_services(struct super *super, struct error *error)
 		result = super_make_service(super, &conf->services[i], &items[count], error);
 		count += result == 0;
 	}
+	service_list_sort(items, by_name, count);
 	service_list_replace(&super->services, items, by_name, count);
 	return result;
 }
