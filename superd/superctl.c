@@ -53,7 +53,9 @@ static const char usage_text[] =
 	"       connections [SERVICE]      running programs, the busiest first\n"
 	"       top                        both, again and again (-d SECONDS, -n FRAMES)\n"
 	"       kill ID                    end a program\n"
-	"       pause | resume SERVICE     stop taking connections, go on\n"
+	"       pause SERVICE              leave who comes in the kernel's queue\n"
+	"       drain SERVICE              turn who comes away; what runs may finish\n"
+	"       resume SERVICE             go on after either\n"
 	"       reopen                     open log files anew\n"
 	"       log LEVEL                  error, warning, notice, info, debug or default\n"
 	"       stop                       end superd\n"
@@ -240,6 +242,7 @@ static const struct verb *verb_find(const char *name)
 		{"top", 0, 0, 0, NULL, run_top},
 		{"kill", 1, 1, ANSWER_MS, NULL, NULL},
 		{"pause", 1, 1, ANSWER_MS, NULL, NULL},
+		{"drain", 1, 1, ANSWER_MS, NULL, NULL},
 		{"resume", 1, 1, ANSWER_MS, NULL, NULL},
 		{"reopen", 0, 0, ANSWER_MS, NULL, NULL},
 		{"stop", 0, 0, ANSWER_MS, NULL, NULL},
