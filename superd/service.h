@@ -83,7 +83,7 @@ struct service {
 	bool starved;  /* in context->starved */
 	struct service *starved_next;
 	struct service *retired_next; /* of a service_list */
-	bool planned; /* reload: it stands in the new configuration */
+	bool planned;                 /* reload: it stands in the new configuration */
 	unsigned running;             /* its entries in the child table */
 	struct limit *sources;
 	bool recount;            /* sources was emptied: its live children are to be given to it */

@@ -139,13 +139,24 @@ static void ops_resume(void *owner, struct control_request *request)
 
 /* --- superd itself ------------------------------------------------------------------------- */
 
+static void ops_reload(void *owner, struct control_request *request)
+{
+	ops_note(owner, request);
+	super_answer_reload(owner, request);
+}
+
+static void ops_diff(void *owner, struct control_request *request)
+{
+	super_answer_diff(owner, request);
+}
+
 static void ops_reopen(void *owner, struct control_request *request)
 {
 	struct super *super = owner;
 	struct error error;
 
 	ops_note(super, request);
-	if (log_reopen(&error) != 0)
+	if (super_reopen(super, &error) != 0)
 		control_refuse(request, "%s", error.text);
 	else
 		ops_done(request);
@@ -200,6 +211,8 @@ static const struct control_ops *super_control_ops(void)
 		{"pause", 1, 1, CONTROL_EVERYTHING, ops_pause},
 		{"drain", 1, 1, CONTROL_EVERYTHING, ops_drain},
 		{"resume", 1, 1, CONTROL_EVERYTHING, ops_resume},
+		{"reload", 0, 0, CONTROL_EVERYTHING, ops_reload},
+		{"diff", 1, 1, CONTROL_EVERYTHING, ops_diff},
 		{"reopen", 0, 0, CONTROL_EVERYTHING, ops_reopen},
 		{"log", 1, 1, CONTROL_EVERYTHING, ops_log},
 		{"stop", 0, 0, CONTROL_EVERYTHING, ops_stop},

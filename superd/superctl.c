@@ -24,6 +24,7 @@
 /* For the next byte of an answer. A reload reads files and looks up names, an upgrade tries the new
    program: both take their time. */
 #define ANSWER_MS 15000
+#define RELOAD_MS 60000 /* the file may be slow to load, and another reload may go before */
 #define ANSWER_LONG_MS 120000
 
 struct command {
@@ -56,6 +57,7 @@ static const char usage_text[] =
 	"       pause SERVICE              leave who comes in the kernel's queue\n"
 	"       drain SERVICE              turn who comes away; what runs may finish\n"
 	"       resume SERVICE             go on after either\n"
+	"       reload                     load the configuration again\n"
 	"       reopen                     open log files anew\n"
 	"       log LEVEL                  error, warning, notice, info, debug or default\n"
 	"       stop                       end superd\n"
@@ -244,6 +246,7 @@ static const struct verb *verb_find(const char *name)
 		{"pause", 1, 1, ANSWER_MS, NULL, NULL},
 		{"drain", 1, 1, ANSWER_MS, NULL, NULL},
 		{"resume", 1, 1, ANSWER_MS, NULL, NULL},
+		{"reload", 0, 0, RELOAD_MS, NULL, NULL},
 		{"reopen", 0, 0, ANSWER_MS, NULL, NULL},
 		{"stop", 0, 0, ANSWER_MS, NULL, NULL},
 		{"log", 1, 1, ANSWER_MS, NULL, NULL},
