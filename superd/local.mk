@@ -74,9 +74,11 @@ superd_libsuperd_a_SOURCES += \
 	superd/explain.c superd/explain.h \
 	superd/histogram.c superd/histogram.h \
 	superd/inherit.c superd/inherit.h \
-	superd/listener.c superd/listener.h \
+	superd/listener.c superd/listener.h superd/listener_private.h \
+	superd/listener_change.c superd/listener_change.h \
 	superd/listener_socket.c superd/listener_socket.h \
-	superd/report.c superd/report.h superd/report_control.c superd/report_private.h \
+	superd/report.c superd/report.h superd/report_control.c superd/report_daemon.c \
+	superd/report_private.h \
 	superd/spawn.c superd/spawn.h superd/spawn_backend.h superd/spawn_raw.h \
 	superd/spawn_child.c superd/spawn_fork.c
 if HAVE_SPAWN_VM
@@ -91,6 +93,15 @@ EXTRA_DIST += superd/spawn_vm.c superd/spawn_vm_none.c
 superd/libsuperd_a-spawn_child.$(OBJEXT) superd/libsuperd_a-spawn_vm.$(OBJEXT) \
 superd/libsuperd_a-childenv_pid.$(OBJEXT): SANITIZER_CFLAGS =
 
+# a new configuration at run time
+superd_libsuperd_a_SOURCES += \
+	superd/holder.c superd/holder.h \
+	superd/reload.c superd/reload.h superd/reload_private.h \
+	superd/reload_commit.c superd/reload_load.c superd/reload_tell.c \
+	superd/reload_lines.c superd/reload_lines.h \
+	superd/reload_plan.c superd/reload_plan.h \
+	superd/reload_prepare.c superd/reload_prepare.h
+
 # the control socket; control_client and control_request are superctl's as well
 superd_libsuperd_a_SOURCES += \
 	superd/control.c superd/control.h \
@@ -104,9 +115,27 @@ superd_libsuperd_a_SOURCES += \
 superd_libsuperd_a_SOURCES += \
 	superd/service.c superd/service.h superd/service_private.h \
 	superd/service_list.c superd/service_list.h \
+	superd/service_change.c superd/service_change.h superd/service_sockets.c \
 	superd/service_accept.c superd/service_deadline.c superd/service_launch.c superd/service_wait.c \
-	superd/super.c superd/super.h superd/super_private.h superd/super_start.c superd/super_stop.c
+	superd/super.c superd/super.h superd/super_private.h superd/super_start.c superd/super_stop.c \
+	superd/super_reload.c \
+	superd/super_answer.h superd/super_connections.c superd/super_metrics.c \
+	superd/super_explain.c superd/super_explain.h superd/super_glance.c superd/super_ops.c \
+	superd/super_process.c superd/super_process.h superd/super_status.c
 
 sbin_PROGRAMS += superd/superd
 superd_superd_SOURCES = superd/main.c
 superd_superd_LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(JANSSON_LIBS)
+
+# its control program; what shows answers is a library, for the tests
+noinst_LIBRARIES += superd/libsuperctl.a
+superd_libsuperctl_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+superd_libsuperctl_a_SOURCES = \
+	superd/superctl_connections.c superd/superctl_status.c superd/superctl_view.h \
+	superd/superctl_table.c superd/superctl_table.h \
+	superd/superctl_text.c superd/superctl_text.h \
+	superd/superctl_top.c superd/superctl_top.h
+sbin_PROGRAMS += superd/superctl
+superd_superctl_SOURCES = superd/superctl.c
+superd_superctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+superd_superctl_LDADD = superd/libsuperctl.a superd/libsuperd.a $(JANSSON_LIBS)

@@ -48,6 +48,7 @@ struct service_context {
 	unsigned load_permille; /* the 1-minute load, */
 	int64_t load_ns;        /* and when it was read; 0: never */
 	struct sockdiag *sockdiag; /* NULL: no service has `idle` */
+	struct listener *held;     /* those with `held`: a program of another group has them */
 	struct child *idle;        /* whose silence is to be asked for at the end of the turn */
 	uint64_t last_id;          /* of connections and wait programs */
 	struct service *starved;   /* waiting for descriptors, processes or slots */
@@ -75,14 +76,17 @@ struct service {
 	struct listener *listeners; /* one for each socket of conf, grouped */
 	struct service_group *groups;
 	size_t group_count;
+	struct service_group gone; /* of wait programs whose sockets it has no more: without any */
 	bool stopped;
 	bool paused;
 	bool draining; /* by service_drain() */
 	bool starved;  /* in context->starved */
 	struct service *starved_next;
 	struct service *retired_next; /* of a service_list */
+	bool planned;                 /* reload: it stands in the new configuration */
 	unsigned running;             /* its entries in the child table */
 	struct limit *sources;
+	bool recount;            /* sources was emptied: its live children are to be given to it */
 	struct errpipe *errpipe; /* NULL unless stderr = log */
 	struct report_subject *report;
 	unsigned failures;          /* in a row */

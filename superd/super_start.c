@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -59,10 +60,8 @@ int super_load(struct super *super, struct error *error)
 	return 0;
 }
 
-/* The sink of a log block; a target that was set nowhere is stderr in the foreground and syslog
-   as a daemon. */
-static int super_open_sink(const struct super *super, const struct conf_log *log,
-	struct log_sink **sink, struct error *error)
+int super_open_sink(const struct super *super, const struct conf_log *log, struct log_sink **sink,
+	struct error *error)
 {
 	struct log_spec spec = {
 		.to = log->to,
@@ -105,6 +104,7 @@ static int super_build_services(struct super *super, struct error *error)
 		result = super_make_service(super, &conf->services[i], &items[count], error);
 		count += result == 0;
 	}
+	service_list_sort(items, by_name, count);
 	service_list_replace(&super->services, items, by_name, count);
 	return result;
 }
@@ -125,8 +125,7 @@ static int super_build_log(struct super *super, struct error *error)
 	return 0;
 }
 
-/* Whether any service has `idle`. */
-static bool super_needs_sockdiag(const struct conf *conf)
+bool super_needs_sockdiag(const struct conf *conf)
 {
 	for (size_t i = 0; i < conf->service_count; i++) {
 		if (conf->services[i].enabled && conf->services[i].limits.idle_ns > 0)
@@ -158,7 +157,7 @@ int super_build(struct super *super, struct error *error)
 		super_build_log(super, error) != 0 ||
 		spawn_new(options->spawn, &super->open_files, &context->spawn, &note, error) != 0 ||
 		children_new(&context->children, error) != 0 ||
-		super_build_services(super, error) != 0)
+		super_build_services(super, error) != 0 || super_reload_init(super, error) != 0)
 		return EX_OSERR;
 	if (super_needs_sockdiag(super->conf) && sockdiag_new(&context->sockdiag, error) != 0)
 		return EX_OSERR;
@@ -191,18 +190,31 @@ static size_t super_open_listeners(struct super *super)
 	return open;
 }
 
+static int super_take_pidfile(struct super *super, struct error *error)
+{
+	const char *path =
+		super->options->pid_file != NULL ? super->options->pid_file : super->conf->pid_file;
+
+	if (path == NULL)
+		return 0;
+	super->pid_path = strdup(path);
+	if (super->pid_path == NULL)
+		return error_set(error, ENOMEM, "%s", path);
+	super->pid_fd = pidfile_create(super->pid_path, error);
+	return super->pid_fd < 0 ? -1 : 0;
+}
+
 int super_open(struct super *super, struct error *error)
 {
-	const struct super_options *options = super->options;
 	struct service_context *context = &super->context;
 	size_t open;
+	int status;
 
-	super->pid_path = options->pid_file != NULL ? options->pid_file : super->conf->pid_file;
-	if (super->pid_path != NULL) {
-		super->pid_fd = pidfile_create(super->pid_path, error);
-		if (super->pid_fd < 0)
-			return EX_OSERR;
-	}
+	if (super_take_pidfile(super, error) != 0)
+		return EX_OSERR;
+	status = super_control_open(super, error);
+	if (status != 0)
+		return status;
 	open = super_open_listeners(super);
 	if (open == 0) {
 		error_set(error, 0, "no listener could be opened%s",
@@ -243,6 +255,8 @@ void super_end(struct super *super)
 	inherit_close_rest(&super->given, NULL, NULL);
 	if (super->notify.loop != NULL)
 		notify_end(&super->notify);
+	reload_stop(super->reload);
+	control_free(super->control);
 	if (!super_settle(super)) {
 		/* Programs are being started on memory that would be freed: the exit does it. */
 		pidfile_remove(super->pid_path, super->pid_fd);
@@ -250,12 +264,17 @@ void super_end(struct super *super)
 	}
 	service_list_free(&super->services);
 	pidfile_remove(super->pid_path, super->pid_fd);
+	if (super->reload != NULL)
+		reload_free(super->reload); /* with all configurations */
+	else
+		conf_free(super->conf);
+	free(super->pid_path);
+	free(super->conf_path);
 	children_free(context->children);
 	sockdiag_free(context->sockdiag);
 	spawn_free(context->spawn);
 	report_free(context->report);
 	loop_free(context->loop);
-	conf_free(super->conf);
 	if (context->null_fd >= 0)
 		close(context->null_fd);
 }

@@ -82,6 +82,7 @@ void super_stop(struct super *super)
 		return;
 	}
 	super->stopping = true;
+	reload_stop(super->reload);
 	for (size_t i = 0; i < super->services.count; i++)
 		service_stop(super->services.items[i]);
 	notify_stopping(
