@@ -39,6 +39,7 @@ void reload_load(struct reload *reload)
 	const struct reload_job *job = reload->jobs;
 	struct conf_request request = {
 		.file = job->path != NULL ? job->path : reload->host.file,
+		.single = job->path != NULL ? NULL : reload->host.single,
 		.service_directory = reload->host.service_directory,
 		.mode = CONF_BUILD,
 	};

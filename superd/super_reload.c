@@ -195,6 +195,7 @@ int super_reload_init(struct super *super, struct error *error)
 		.context = &super->context,
 		.list = &super->services,
 		.service_directory = super->options->service_directory,
+		.single = super->options->single,
 		.owner = super,
 		.sink_cb = super_reload_sink,
 		.prepare_cb = super_reload_prepare,
@@ -204,7 +205,8 @@ int super_reload_init(struct super *super, struct error *error)
 		.ended_cb = super_reload_ended,
 	};
 
-	super->conf_path = super_absolute(super->options->conf_file);
+	super->conf_path = host.single != NULL ? strdup(super->options->conf_file)
+					       : super_absolute(super->options->conf_file);
 	if (super->conf_path == NULL) {
 		error_set(error, ENOMEM, "%s", super->options->conf_file);
 		return EX_OSERR;

@@ -274,6 +274,31 @@ def test_no_control_socket(one):
     assert "control" not in daemon.log_text()
 
 
+def test_hangup_loads_the_same_again(one, kinds, tmp_path):
+    """Sessions and listener go on; what the command line names is looked up anew."""
+    port = stand.free_port()
+    program = tmp_path / "program"
+    program.symlink_to("/bin/cat")
+    daemon = one("--listen", f"127.0.0.1:{port}", *kinds, "--", str(program))
+    with stand.connect(port) as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+        daemon.send_signal(signal.SIGHUP)
+        daemon.wait_event("reload")
+        client.sendall(b"y")
+        assert client.recv(1) == b"y"
+    program.unlink()
+    daemon.send_signal(signal.SIGHUP)
+    stand.poll(
+        "the problem in the log",
+        lambda: 'command line:1: service \\"program\\": exec: ' in daemon.log_text(),
+    )
+    program.symlink_to("/bin/cat")
+    daemon.send_signal(signal.SIGHUP)
+    daemon.wait_event("reload", count=2)
+    assert stand.ask(port, b"z") == b"z"
+
+
 def test_port_in_use(build):
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]

@@ -421,6 +421,180 @@ def test_quit_during_the_drain_leaves_the_session(superd, services):
         assert client.recv(1) == b"y"
 
 
+# --- the drain of one service
+
+
+def two(services, *listens, more=""):
+    """A configuration with echo, to be drained, and daytime, which goes on; and daytime's port."""
+    port = stand.free_port()
+    ends = ", ".join(listens)
+    return (
+        LOG + f"service-directory = {services}\n{more}\n"
+        f"service echo {{ listen = {{ {ends} }} exec = echo }}\n"
+        f"service daytime {{ listen = 127.0.0.1:{port} exec = daytime }}\n"
+    ), port
+
+
+def refused(port):
+    """Whether nobody listens there."""
+    try:
+        stand.connect(port).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_drained_service_turns_away_and_comes_back(superd, services, kinds, tmp_path):
+    port = stand.free_port()
+    path = tmp_path / "socket"
+    config, other = two(services, f"127.0.0.1:{port}", f"unix:{path}")
+    daemon = superd(config, *kinds)
+    before = daemon.descriptors()
+    with stand.connect(port) as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+        for _ in range(2):  # a second time changes nothing
+            daemon.ctl("drain", "echo")
+        status = daemon.service("echo")
+        assert (status["state"], status["running"]) == ("draining", 1)
+        assert {one["state"] for one in status["listeners"]} == {"closed"}
+        assert refused(port) and not path.exists()
+        assert len(stand.ask(other)) == 26
+        client.sendall(b"y")
+        assert client.recv(1) == b"y"
+    stand.poll("finished", lambda: daemon.service("echo")["running"] == 0)
+    assert daemon.service("echo")["state"] == "draining", "until it is resumed"
+    for _ in range(2):
+        daemon.ctl("resume", "echo")
+    assert daemon.service("echo")["state"] == "listening"
+    assert stand.ask(port, b"z") == b"z"
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(stand.DEADLINE)
+        client.connect(str(path))
+        client.sendall(b"u")
+        assert client.recv(1) == b"u"
+    states = [event["state"] for event in daemon.events("state", service="echo")]
+    assert states == ["draining", "listening"]
+    daemon.wait_idle()
+    assert daemon.descriptors() <= before
+
+
+def test_drained_service_whose_port_is_taken_meanwhile(superd, services):
+    port = stand.free_port()
+    daemon = superd(two(services, f"127.0.0.1:{port}")[0])
+    daemon.ctl("drain", "echo")
+    with socket.create_server(("127.0.0.1", port)):
+        daemon.ctl("resume", "echo")
+        assert "Address already in use" in daemon.wait_event("error", service="echo")["error"]
+        assert daemon.service("echo")["listeners"][0]["state"] == "retrying"
+    daemon.wait_event("listen", service="echo")
+    assert stand.ask(port, b"x") == b"x"
+
+
+def test_drained_wait_service_keeps_what_its_program_has(superd, services, kinds, tmp_path):
+    """The room goes on while somebody is in it; then its socket is closed, too."""
+    ports = [stand.free_port(), stand.free_port()]
+    daemon = superd(
+        LOG + f"service-directory = {services}\n"
+        f"service room {{ listen = 127.0.0.1:{ports[0]} wait = yes exec = chat }}\n"
+        f"service udp {{ listen = udp:127.0.0.1:{ports[1]} exec = echo }}\n",
+        *kinds,
+    )
+    with stand.connect(ports[0]) as client:
+        assert client.recv(1)
+        daemon.ctl("drain", "room")
+        daemon.ctl("drain", "udp")
+        assert daemon.service("room")["listeners"][0]["state"] == "open"
+        assert daemon.service("udp")["listeners"][0]["state"] == "closed"
+        with stand.connect(ports[0]) as guest:
+            assert guest.recv(1), "the socket is the program's"
+    pid = next(iter(daemon.children()), None)
+    if pid is not None:
+        os.kill(pid, signal.SIGTERM)
+    stand.poll("closed", lambda: daemon.service("room")["listeners"][0]["state"] == "closed")
+    assert refused(ports[0])
+    daemon.ctl("resume", "room")
+    daemon.ctl("resume", "udp")
+    with stand.connect(ports[0]) as client:
+        assert client.recv(1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(stand.DEADLINE)
+        client.sendto(b"datagram", ("127.0.0.1", ports[1]))
+        assert client.recv(100) == b"datagram"
+
+
+def test_drained_service_with_lent_sockets_gets_them_back(superd, services, kinds):
+    """Closing them would turn nobody away, and they could not be opened again: they wait."""
+    ports = [stand.free_port(), stand.free_port()]
+    config, _ = two(services, f"127.0.0.1:{ports[0]}", str(ports[1]))
+    daemon = superd(config, *kinds, wrapper=given(f"tcp:127.0.0.1:{ports[0]}", f"both:{ports[1]}"))
+    daemon.ctl("drain", "echo")
+    assert daemon.service("echo")["state"] == "draining"
+    with stand.connect(ports[0]) as one, stand.connect(ports[1]) as other:
+        for client in (one, other):
+            client.sendall(b"x")
+            client.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                client.recv(1)
+        daemon.ctl("resume", "echo")
+        for client in (one, other):
+            client.settimeout(stand.DEADLINE)
+            assert client.recv(1) == b"x"
+    assert not daemon.events("error")
+
+
+def test_drain_survives_a_reload(superd, services, kinds):
+    ports = [stand.free_port(), stand.free_port()]
+    config, other = two(services, f"127.0.0.1:{ports[0]}")
+    daemon = superd(config, *kinds)
+    with stand.connect(ports[0]) as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+        daemon.ctl("drain", "echo")
+        daemon.configure(config.replace(f"127.0.0.1:{ports[0]}", f"127.0.0.1:{ports[1]}"))
+        daemon.ctl("reload")
+        assert daemon.service("echo")["state"] == "draining"
+        assert refused(ports[0]) and refused(ports[1])
+        daemon.ctl("resume", "echo")
+        assert refused(ports[0])
+        assert stand.ask(ports[1], b"y") == b"y"
+        client.sendall(b"z")
+        assert client.recv(1) == b"z"
+    assert len(stand.ask(other)) == 26
+
+
+def test_status_says_that_a_stop_is_draining(superd, services):
+    port = stand.free_port()
+    daemon = superd(two(services, f"127.0.0.1:{port}", more="drain = 1h")[0])
+    with stand.connect(port) as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+        daemon.ctl("stop")
+        daemon.wait_event("drain")
+        assert daemon.service("echo")["state"] == "draining"
+        assert daemon.service("daytime")["state"] == "stopped"
+    assert daemon.process.wait(stand.DEADLINE) == 0
+
+
+# --- reload, as the manager sees it
+
+
+def test_notify_tells_of_reloads(superd, services, kinds, manager):
+    port = stand.free_port()
+    config = echo(services, f"127.0.0.1:{port}")
+    daemon = superd(config, *kinds, env={"NOTIFY_SOCKET": manager.name})
+    manager.wait("READY", "1")
+    for number, text in enumerate((config, "nonsense\n", config), 1):  # READY follows in any case
+        daemon.configure(text)
+        daemon.send_signal(signal.SIGHUP)
+        reloading = manager.wait("RELOADING", "1", number)
+        assert int(reloading["MONOTONIC_USEC"]) <= time.monotonic() * 1e6
+        manager.wait("READY", "1", number + 1)
+    order = [key for m in manager.messages for key in ("READY", "RELOADING") if key in m]
+    assert order == ["READY"] + ["RELOADING", "READY"] * 3
+    assert stand.ask(port, b"x") == b"x"
+
+
 # --- PID 1, and machines with next to nothing
 
 
