@@ -192,7 +192,9 @@ int super_reload_init(struct super *super, struct error *error)
 	struct reload_host host = {
 		.context = &super->context,
 		.list = &super->services,
-		.service_directory = super->options->service_directory,
+		.request = {.single = super->options->single,
+			.service_directory = super->options->service_directory,
+			.mode = CONF_BUILD},
 		.owner = super,
 		.sink_cb = super_reload_sink,
 		.prepare_cb = super_reload_prepare,
@@ -202,12 +204,14 @@ int super_reload_init(struct super *super, struct error *error)
 		.ended_cb = super_reload_ended,
 	};
 
-	super->conf_path = super_absolute(super->options->conf_file);
+	super->conf_path = super->options->single != NULL
+				   ? strdup(super->options->conf_file)
+				   : super_absolute(super->options->conf_file);
 	if (super->conf_path == NULL) {
 		error_set(error, ENOMEM, "%s", super->options->conf_file);
 		return EX_OSERR;
 	}
-	host.file = super->conf_path;
+	host.request.file = super->conf_path;
 	return reload_new(&host, super->conf, &super->reload, error) == 0 ? 0 : EX_OSERR;
 }
 
