@@ -23,7 +23,7 @@
 
 const char *listener_state_name(enum listener_state state)
 {
-	static const char *const names[] = {"closed", "open", "retrying", "absent"};
+	static const char *const names[] = {"closed", "open", "retrying", "absent", "covered"};
 
 	return names[state];
 }
@@ -65,13 +65,13 @@ void listener_init(struct listener *listener, const struct conf_service *service
 }
 
 /* Remembers which name is ours, so that another's socket on the same path is never removed. */
-static void listener_note_path(struct listener *listener)
+static void listener_note_path(struct listener *listener, bool own_name)
 {
 	const struct addr *addr = &listener->conf->addr;
 	struct stat entry;
 
 	listener->path_inode = 0;
-	if (addr_family(addr) != AF_UNIX || addr->u.un.sun_path[0] == '\0')
+	if (!own_name || addr_family(addr) != AF_UNIX || addr->u.un.sun_path[0] == '\0')
 		return;
 	if (lstat(addr->u.un.sun_path, &entry) == 0) {
 		listener->path_device = entry.st_dev;
@@ -113,19 +113,42 @@ static void listener_fail(struct listener *listener, const struct error *error)
 		listener->backoff_ns = BACKOFF_LAST_NS;
 }
 
+/* The descriptor for *taken: given, or made. */
+static enum inherit_result listener_obtain(
+	const struct listener *listener, struct inherit_taken *taken, struct error *error)
+{
+	const struct conf_service *service = listener->service;
+	enum inherit_result result = INHERIT_NONE;
+
+	if (listener->given != NULL)
+		result = inherit_take(listener->given, listener->conf, service->bind_device, taken);
+	if (result == INHERIT_NONE) {
+		taken->fd = listener_socket_open(service, listener->conf, error);
+		taken->own_name = true;
+	} else if (result == INHERIT_TAKEN &&
+		   listener_socket_adopt(taken->fd, service, listener->conf, error) != 0) {
+		close(taken->fd);
+		taken->fd = -1;
+	}
+	return result;
+}
+
 int listener_open(struct listener *listener, struct error *error)
 {
-	listener->fd = listener_socket_open(listener->service, listener->conf, error);
-	if (listener->fd < 0) {
+	struct inherit_taken taken = {.fd = -1};
+	enum inherit_result result = listener_obtain(listener, &taken, error);
+
+	if (taken.fd < 0 && result != INHERIT_COVERED) {
 		listener_fail(listener, error);
 		return -1;
 	}
-	listener->watch.fd = listener->fd;
-	listener->state = LISTENER_OPEN;
+	listener->fd = taken.fd;
+	listener->watch.fd = taken.fd;
+	listener->state = result == INHERIT_COVERED ? LISTENER_COVERED : LISTENER_OPEN;
 	listener->backoff_ns = 0;
 	free(listener->problem);
 	listener->problem = NULL;
-	listener_note_path(listener);
+	listener_note_path(listener, taken.own_name);
 	return 0;
 }
 

@@ -37,8 +37,9 @@ static int socket_apply(int fd, const struct option *options, size_t count, stru
 	return 0;
 }
 
+/* fresh: not bound yet, so that everything can be set. */
 static int socket_set_options(int fd, const struct conf_service *service,
-	const struct conf_socket *conf, struct error *error)
+	const struct conf_socket *conf, bool fresh, struct error *error)
 {
 	int family = addr_family(&conf->addr);
 	bool internet = family != AF_UNIX;
@@ -47,8 +48,8 @@ static int socket_set_options(int fd, const struct conf_service *service,
 	int ip = six ? IPPROTO_IPV6 : IPPROTO_IP;
 	int idle_s = (int)service->keepalive_s;
 	const struct option options[] = {
-		{"IPV6_V6ONLY", IPPROTO_IPV6, IPV6_V6ONLY, 1, six},
-		{"SO_REUSEADDR", SOL_SOCKET, SO_REUSEADDR, 1, tcp},
+		{"IPV6_V6ONLY", IPPROTO_IPV6, IPV6_V6ONLY, 1, six && fresh},
+		{"SO_REUSEADDR", SOL_SOCKET, SO_REUSEADDR, 1, tcp && fresh},
 		{"reuse-port", SOL_SOCKET, SO_REUSEPORT, 1, internet && service->reuse_port},
 		{"free-bind", ip, six ? IPV6_FREEBIND : IP_FREEBIND, 1,
 			internet && service->free_bind},
@@ -66,7 +67,7 @@ static int socket_set_options(int fd, const struct conf_service *service,
 		{"keepalive", IPPROTO_TCP, TCP_KEEPIDLE, idle_s, tcp && idle_s > 0},
 	};
 
-	if (internet && service->bind_device != NULL &&
+	if (internet && fresh && service->bind_device != NULL &&
 		setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, service->bind_device,
 			(socklen_t)strlen(service->bind_device) + 1) != 0)
 		return error_set(error, errno, "bind-device %s", service->bind_device);
@@ -134,23 +135,37 @@ static int socket_bind_unix(int fd, const struct conf_service *service,
 	return -1;
 }
 
+static int socket_listen(int fd, const struct conf_service *service, const struct conf_socket *conf,
+	struct error *error)
+{
+	listener_socket_stamp(fd, conf);
+	if (conf->type != SOCK_DGRAM && listen(fd, service->backlog) != 0)
+		return error_set(error, errno, "listen");
+	return 0;
+}
+
 static int socket_prepare(int fd, const struct conf_service *service,
 	const struct conf_socket *conf, struct error *error)
 {
 	int result;
 
-	if (socket_set_options(fd, service, conf, error) != 0)
+	if (socket_set_options(fd, service, conf, true, error) != 0)
 		return -1;
 	if (addr_family(&conf->addr) == AF_UNIX)
 		result = socket_bind_unix(fd, service, conf, error);
 	else
 		result = socket_bind(fd, conf, error);
-	if (result != 0)
+	return result != 0 ? -1 : socket_listen(fd, service, conf, error);
+}
+
+int listener_socket_adopt(int fd, const struct conf_service *service,
+	const struct conf_socket *conf, struct error *error)
+{
+	if (socket_set_options(fd, service, conf, false, error) != 0)
 		return -1;
-	listener_socket_stamp(fd, conf);
-	if (conf->type != SOCK_DGRAM && listen(fd, service->backlog) != 0)
-		return error_set(error, errno, "listen");
-	return 0;
+	if (descriptor_set_blocking(fd, conf->wait) != 0)
+		return error_set(error, errno, "O_NONBLOCK");
+	return socket_listen(fd, service, conf, error);
 }
 
 int listener_socket_open(

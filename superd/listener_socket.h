@@ -15,6 +15,13 @@
 int listener_socket_open(
 	const struct conf_service *service, const struct conf_socket *conf, struct error *error);
 
+/*
+ * Sets on a socket that is bound already what conf asks for and a bound socket still takes: the
+ * options, the backlog, blocking or not. Returns 0, or -1 with *error; fd stays the caller's.
+ */
+int listener_socket_adopt(int fd, const struct conf_service *service,
+	const struct conf_socket *conf, struct error *error);
+
 /* Asks for the time of arrival of every datagram (SO_TIMESTAMPNS, socket(7)), by which one is
    told from the next; a program that had the socket may have asked for something else. */
 void listener_socket_stamp(int fd, const struct conf_socket *conf);

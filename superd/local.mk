@@ -68,6 +68,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/children.c superd/children.h \
 	superd/errpipe.c superd/errpipe.h \
 	superd/explain.c superd/explain.h \
+	superd/inherit.c superd/inherit.h \
 	superd/listener.c superd/listener.h \
 	superd/listener_socket.c superd/listener_socket.h \
 	superd/report.c superd/report.h \
@@ -88,6 +89,7 @@ superd/libsuperd_a-childenv_pid.$(OBJEXT): SANITIZER_CFLAGS =
 # services, and the whole
 superd_libsuperd_a_SOURCES += \
 	superd/service.c superd/service.h superd/service_private.h \
+	superd/service_list.c superd/service_list.h \
 	superd/service_accept.c superd/service_deadline.c superd/service_launch.c superd/service_wait.c \
 	superd/super.c superd/super.h superd/super_private.h superd/super_start.c
 

@@ -161,6 +161,7 @@ static int service_make_groups(struct service *service)
 			}
 			listener_init(&service->listeners[placed++], conf, socket, &events,
 				service->context->loop, group);
+			service->listeners[placed - 1].given = service->context->given;
 			group->count++;
 		}
 	}

@@ -41,9 +41,10 @@ struct service_context {
 	struct children *children;
 	struct report *report;
 	const struct conf *conf;
-	int null_fd;               /* /dev/null, low: where a new program's table reaches */
-	unsigned load_permille;    /* the 1-minute load, */
-	int64_t load_ns;           /* and when it was read; 0: never */
+	struct inherit *given;  /* sockets that superd was given, for listeners to take; or NULL */
+	int null_fd;            /* /dev/null, low: where a new program's table reaches */
+	unsigned load_permille; /* the 1-minute load, */
+	int64_t load_ns;        /* and when it was read; 0: never */
 	struct sockdiag *sockdiag; /* NULL: no service has `idle` */
 	struct child *idle;        /* whose silence is to be asked for at the end of the turn */
 	uint64_t last_id;          /* of connections and wait programs */
@@ -75,7 +76,8 @@ struct service {
 	bool stopped;
 	bool starved; /* in context->starved */
 	struct service *starved_next;
-	unsigned running; /* its entries in the child table */
+	struct service *retired_next; /* of a service_list */
+	unsigned running;             /* its entries in the child table */
 	struct limit *sources;
 	struct errpipe *errpipe; /* NULL unless stderr = log */
 	struct report_subject *report;

@@ -92,8 +92,8 @@ void super_stop(struct super *super)
 	if (super->stopping)
 		return;
 	super->stopping = true;
-	for (size_t i = 0; i < super->service_count; i++)
-		service_stop(super->services[i]);
+	for (size_t i = 0; i < super->services.count; i++)
+		service_stop(super->services.items[i]);
 	children_signal_all(context->children, SIGTERM);
 	if (loop_timer_start(context->loop, &super->grace_timer,
 		    loop_now_ns(context->loop) + super->conf->grace_ns) != 0)

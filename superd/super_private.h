@@ -4,7 +4,7 @@
 #ifndef SUPERD_SUPER_PRIVATE_H
 #define SUPERD_SUPER_PRIVATE_H
 
-#include "superd/service.h"
+#include "superd/service_list.h"
 #include "superd/super.h"
 
 #include <sys/resource.h>
@@ -14,8 +14,9 @@ struct super {
 	const struct conf *conf;
 	struct rlimit open_files; /* as superd was started */
 	struct service_context context;
-	struct service **services; /* the enabled ones */
-	size_t service_count;
+	struct inherit given;      /* sockets superd was given, until the listeners are open */
+	const char *given_problem; /* with LISTEN_FDS; NULL: none */
+	struct service_list services;
 	const char *pid_path;
 	int pid_fd;
 	bool stopping;

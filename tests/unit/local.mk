@@ -13,6 +13,7 @@ DAEMON_UNIT_TESTS = \
 	tests/unit/test_descriptor_raise \
 	tests/unit/test_format \
 	tests/unit/test_hours \
+	tests/unit/test_inherit \
 	tests/unit/test_limit \
 	tests/unit/test_limit_carry \
 	tests/unit/test_limit_table \
