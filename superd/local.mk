@@ -86,6 +86,10 @@ EXTRA_DIST += superd/spawn_vm.c superd/spawn_vm_none.c
 superd/libsuperd_a-spawn_child.$(OBJEXT) superd/libsuperd_a-spawn_vm.$(OBJEXT) \
 superd/libsuperd_a-childenv_pid.$(OBJEXT): SANITIZER_CFLAGS =
 
+# what is handed over in an upgrade
+superd_libsuperd_a_SOURCES += \
+	superd/state.c superd/state.h superd/state_shape.c superd/state_shape.h
+
 # services, and the whole
 superd_libsuperd_a_SOURCES += \
 	superd/service.c superd/service.h superd/service_private.h \
