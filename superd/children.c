@@ -234,3 +234,14 @@ void children_signal_all(struct children *children, int signal)
 			children_signal(children, child, signal);
 	}
 }
+
+void children_each(struct children *children,
+	void (*each_cb)(void *each_owner, struct child *child), void *each_owner)
+{
+	struct child *child;
+
+	for (size_t i = 0; i < children->bucket_count; i++) {
+		for (child = children->buckets[i]; child != NULL; child = child->next)
+			each_cb(each_owner, child);
+	}
+}

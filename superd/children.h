@@ -28,6 +28,9 @@ struct child {
 	uint64_t id;
 	int64_t started_ns;
 	struct loop_timer deadline; /* the owner's: when it is asked to end, then killed */
+	int64_t ends_ns;            /* the owner's: when its time is over; INT64_MAX: never */
+	int64_t idle_ns;            /* with a cookie: how long it may be silent */
+	unsigned bound;             /* with a cookie: its interface, as sockdiag wants it */
 	struct child *idle_next;    /* the owner's: in the list of those to be asked about */
 	uint64_t cookie;            /* of its connection's socket; 0: its silence does not matter */
 	int64_t active_ns;          /* when a byte was last known to move */
@@ -79,5 +82,9 @@ void children_signal(struct children *children, struct child *child, int signal)
 
 /* The same to every live child. */
 void children_signal_all(struct children *children, int signal);
+
+/* Calls each_cb for every live child, in no order; it may not add or reap any. */
+void children_each(struct children *children,
+	void (*each_cb)(void *each_owner, struct child *child), void *each_owner);
 
 #endif
