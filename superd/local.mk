@@ -88,7 +88,8 @@ superd/libsuperd_a-childenv_pid.$(OBJEXT): SANITIZER_CFLAGS =
 
 # what is handed over in an upgrade
 superd_libsuperd_a_SOURCES += \
-	superd/state.c superd/state.h superd/state_shape.c superd/state_shape.h
+	superd/state.c superd/state.h superd/state_shape.c superd/state_shape.h \
+	superd/upgrade.c superd/upgrade.h superd/upgrade_trial.c
 
 # services, and the whole
 superd_libsuperd_a_SOURCES += \

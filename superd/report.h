@@ -58,6 +58,9 @@ void report_subject_free(struct report_subject *subject);
 
 const struct report_counts *report_subject_counts(const struct report_subject *subject);
 
+/* Goes on counting from counts. */
+void report_subject_restore(struct report_subject *subject, const struct report_counts *counts);
+
 /* One connection or one run of a wait program, as every line about it names it. */
 struct report_session {
 	uint64_t id;
@@ -114,6 +117,22 @@ struct report_facts {
 };
 
 void report_start(struct report *report, const struct report_facts *facts);
+
+/* What a superd says of itself that has taken over. */
+struct report_takeover {
+	int64_t pause_ms; /* how long nobody was served */
+	size_t services;
+	size_t listeners; /* open ones */
+	size_t programs;
+};
+
+void report_upgrade(struct report *report, const struct report_takeover *takeover);
+
+/* Something that superd itself wanted to do and could not. */
+void report_failed(struct report *report, const char *step, const char *text);
+
+/* Tells what waits for its second, now. */
+void report_flush(struct report *report);
 
 /* superd's other own lines: "stop", "signal", "ready", ...; text may be NULL. */
 void report_daemon(struct report *report, enum log_level level, const char *event, const char *key,

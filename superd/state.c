@@ -66,8 +66,6 @@ static const struct state_field service_fields[] = {
 	NUMBER(state_service, failures, 0, INT_MAX),
 	TIME(state_service, throttle_ns),
 	TIME(state_service, throttle_due_ns),
-	TIME(state_service, time_ns),
-	TIME(state_service, idle_ns),
 	FIELD(state_service, counts, STATE_WORDS, 0, COUNTS),
 	TIME(state_service, sources.service_interval_ns),
 	TIME(state_service, sources.source_interval_ns),
@@ -97,7 +95,11 @@ static const struct state_field child_fields[] = {
 	FIELD(state_child, local, STATE_PEER, 0, 0),
 	FIELD(state_child, cookie, STATE_LONG, INT64_MIN, INT64_MAX),
 	TIME(state_child, active_ns),
+	FIELD(state_child, ends_ns, STATE_LONG, 0, INT64_MAX),
+	TIME(state_child, idle_ns),
+	NUMBER(state_child, bound, 0, INT_MAX),
 	TIME(state_child, due_ns),
+	FIELD(state_child, mark_ns, STATE_LONG, INT64_MIN, INT64_MAX),
 	FLAG(state_child, overdue),
 	FLAG(state_child, stuck),
 	FLAG(state_child, sentenced),
@@ -116,10 +118,10 @@ static const struct state_field state_fields[] = {
 	TIME(state, left_ns),
 	TIME(state, started_ns),
 	FIELD(state, generation, STATE_LONG, 0, INT64_MAX),
+	FIELD(state, loaded_wall_ns, STATE_LONG, INT64_MIN, INT64_MAX),
 	FIELD(state, last_id, STATE_LONG, 0, INT64_MAX),
 	FIELD(state, open_files_soft, STATE_LONG, -1, INT64_MAX),
 	FIELD(state, open_files_hard, STATE_LONG, -1, INT64_MAX),
-	DESCRIPTOR(state, old_exe_fd),
 	FIELD(state, pid_path, STATE_BYTES, 0, PATH_BYTES),
 	DESCRIPTOR(state, pid_fd),
 	LIST(state, listeners, listener_count, &listener_shape),
@@ -140,11 +142,8 @@ void state_free(struct state *state)
 
 int state_each_fd(const struct state *state, int (*fd_cb)(void *owner, int fd), void *owner)
 {
-	const int own[] = {state->old_exe_fd, state->pid_fd};
-	int result = 0;
+	int result = state->pid_fd >= 0 ? fd_cb(owner, state->pid_fd) : 0;
 
-	for (size_t i = 0; result == 0 && i < LENGTH(own); i++)
-		result = own[i] >= 0 ? fd_cb(owner, own[i]) : 0;
 	for (size_t i = 0; result == 0 && i < state->listener_count; i++)
 		result = fd_cb(owner, state->listeners[i].fd);
 	for (size_t i = 0; result == 0 && i < state->service_count; i++) {

@@ -35,8 +35,6 @@ struct state_service {
 	int failures;
 	int64_t throttle_ns;     /* how long the last pause was; 0: none yet */
 	int64_t throttle_due_ns; /* throttled until then; 0: it is not */
-	int64_t time_ns;         /* how long its programs may live and be silent: for those of a */
-	int64_t idle_ns;         /* service that the new configuration lacks */
 	struct report_counts counts;
 	struct limit_snapshot sources;
 	struct errpipe_snapshot errpipe;
@@ -53,7 +51,11 @@ struct state_child {
 	struct peer local;
 	int64_t cookie;
 	int64_t active_ns;
-	int64_t due_ns; /* of its deadline; 0: none */
+	int64_t ends_ns; /* when its time is over; INT64_MAX: never */
+	int64_t idle_ns;
+	int bound;
+	int64_t due_ns;  /* of its deadline; 0: none */
+	int64_t mark_ns; /* a wait program's: its group's */
 	bool overdue;
 	bool stuck;
 	bool sentenced;
@@ -72,7 +74,6 @@ struct state {
 	int64_t last_id;
 	int64_t open_files_soft; /* RLIMIT_NOFILE as the first was started; -1: infinity */
 	int64_t open_files_hard;
-	int old_exe_fd; /* the program that hands over, to go back to; -1: there is no way back */
 	char *pid_path; /* "": none */
 	int pid_fd;     /* -1: none */
 	size_t listener_count;
