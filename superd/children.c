@@ -107,6 +107,7 @@ struct child *children_prepare(struct children *children)
 
 void children_cancel(struct children *children, struct child *child)
 {
+	child->pid = 0; /* not alive: children_next() */
 	child->next = children->free_list;
 	children->free_list = child;
 }
@@ -150,6 +151,25 @@ void children_add(struct children *children, struct child *child)
 size_t children_count(const struct children *children)
 {
 	return children->count;
+}
+
+struct child *children_next(const struct children *children, struct children_cursor *cursor)
+{
+	const struct chunk *chunk = cursor->begun ? cursor->chunk : children->chunks;
+
+	/* new chunks are put in front, and none is freed: the way from here on stays as it is */
+	cursor->begun = true;
+	for (; chunk != NULL; chunk = chunk->next, cursor->index = 0) {
+		cursor->chunk = chunk;
+		while (cursor->index < CHUNK_ENTRIES) {
+			const struct child *child = &chunk->entries[cursor->index++];
+
+			if (child->pid > 0)
+				return (struct child *)(uintptr_t)child;
+		}
+	}
+	cursor->chunk = NULL;
+	return NULL;
 }
 
 struct child *children_find(const struct children *children, pid_t pid)

@@ -63,6 +63,20 @@ void children_cancel(struct children *children, struct child *child);
 
 size_t children_count(const struct children *children);
 
+/* A place in the table, for going through it in pieces, with turns of the loop between them; all
+   zero at the beginning. */
+struct children_cursor {
+	const void *chunk;
+	size_t index;
+	bool begun;
+};
+
+/*
+ * The next live child, NULL behind the last one. What lives from the first call to the last one is
+ * met exactly once; what comes or goes meanwhile may be met or not.
+ */
+struct child *children_next(const struct children *children, struct children_cursor *cursor);
+
 /* The live child of that pid, or NULL. */
 struct child *children_find(const struct children *children, pid_t pid);
 

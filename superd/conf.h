@@ -124,7 +124,12 @@ struct conf_service {
 
 struct conf {
 	const char *file;
-	const char *pid_file; /* NULL: none */
+	const char *pid_file;       /* NULL: none */
+	const char *control_socket; /* NULL: none */
+	bool control_set;           /* the file says so: that it cannot be made is an error */
+	mode_t control_mode;
+	gid_t control_group; /* (gid_t)-1: none */
+	gid_t status_group;  /* (gid_t)-1: none */
 	const char *service_directory;
 	unsigned max_instances;
 	int64_t grace_ns;

@@ -59,7 +59,8 @@ superd_libsuperd_a_SOURCES += \
 	superd/conf_tree.c superd/conf_tree.h \
 	superd/conf_value.c superd/conf_value.h \
 	superd/conf_walk.c superd/conf_walk.h \
-	superd/conf_build_acl.c superd/conf_build_creds.c superd/conf_build_exec.c \
+	superd/conf_build_acl.c superd/conf_build_control.c superd/conf_build_creds.c \
+	superd/conf_build_exec.c \
 	superd/conf_build_listen.c
 
 # the parts that service joins
@@ -68,10 +69,11 @@ superd_libsuperd_a_SOURCES += \
 	superd/children.c superd/children.h \
 	superd/errpipe.c superd/errpipe.h \
 	superd/explain.c superd/explain.h \
+	superd/histogram.c superd/histogram.h \
 	superd/inherit.c superd/inherit.h \
 	superd/listener.c superd/listener.h \
 	superd/listener_socket.c superd/listener_socket.h \
-	superd/report.c superd/report.h \
+	superd/report.c superd/report.h superd/report_control.c superd/report_private.h \
 	superd/spawn.c superd/spawn.h superd/spawn_backend.h superd/spawn_raw.h \
 	superd/spawn_child.c superd/spawn_fork.c
 if HAVE_SPAWN_VM
@@ -90,6 +92,14 @@ superd/libsuperd_a-childenv_pid.$(OBJEXT): SANITIZER_CFLAGS =
 superd_libsuperd_a_SOURCES += \
 	superd/state.c superd/state.h superd/state_shape.c superd/state_shape.h \
 	superd/upgrade.c superd/upgrade.h superd/upgrade_trial.c
+# the control socket; control_client and control_request are superctl's as well
+superd_libsuperd_a_SOURCES += \
+	superd/control.c superd/control.h \
+	superd/control_client.c superd/control_client.h \
+	superd/control_output.c superd/control_output.h \
+	superd/control_request.c superd/control_request.h \
+	superd/control_session.c superd/control_session.h \
+	superd/control_socket.c superd/control_socket.h
 
 # services, and the whole
 superd_libsuperd_a_SOURCES += \

@@ -6,6 +6,7 @@
 
 #include "superd/clock.h"
 #include "superd/format.h"
+#include "superd/report_private.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -15,17 +16,6 @@
 #include <unistd.h>
 
 #define SUMMARY_NS CLOCK_NS_PER_S
-
-struct report {
-	struct loop *loop;
-	struct log_sink *sink;
-	enum log_level level;   /* of superd's own lines */
-	int forced_level;       /* of every line; -1: each service's own */
-	struct loop_timer tick; /* runs while a summary is pending */
-	struct summary *pending;
-	long rss_kb; /* superd's own peak: a child's starts from it */
-	int64_t rss_ns;
-};
 
 /* What repeats, by service and reason: at most one line a second. */
 struct summary {
@@ -44,14 +34,6 @@ struct summary {
 	const char *path;     /* the configuration's */
 	const char *endpoint; /* the configuration's */
 	char text[96];
-};
-
-struct report_subject {
-	struct report *report;
-	const struct conf_service *conf;
-	struct log_sink *sink;
-	struct report_counts counts;
-	struct summary *summaries; /* made when first needed */
 };
 
 static void report_tick(struct loop_timer *timer);
@@ -104,8 +86,7 @@ void report_subject_restore(struct report_subject *subject, const struct report_
 	subject->counts = *counts;
 }
 
-/* Whether the service's lines of that level are wanted. */
-static bool subject_wants(const struct report_subject *subject, enum log_level level)
+bool report_subject_wants(const struct report_subject *subject, enum log_level level)
 {
 	int forced = subject->report->forced_level;
 
@@ -116,7 +97,8 @@ static bool subject_wants(const struct report_subject *subject, enum log_level l
 static void subject_begin(const struct report_subject *subject, struct log_record *record,
 	enum conf_event event, enum log_level level, const char *name)
 {
-	bool wanted = (subject->conf->log.events & event) != 0 && subject_wants(subject, level);
+	bool wanted =
+		(subject->conf->log.events & event) != 0 && report_subject_wants(subject, level);
 
 	log_begin(record, wanted ? subject->sink : NULL, level, name);
 	log_string(record, "service", subject->conf->name);
@@ -194,6 +176,7 @@ void report_exit(struct report_subject *subject, const struct report_session *se
 {
 	struct log_record record;
 
+	histogram_add(&subject->counts.life, histogram_bounds_life(), elapsed_ns);
 	if (WIFSIGNALED(status))
 		subject->counts.exited_signal++;
 	else if (WEXITSTATUS(status) != 0)
@@ -215,6 +198,11 @@ void report_exit(struct report_subject *subject, const struct report_session *se
 	if (usage->ru_maxrss > report_own_rss_kb(subject->report))
 		log_int(&record, "rss_kb", usage->ru_maxrss);
 	log_end(&record);
+}
+
+void report_started(struct report_subject *subject, int64_t took_ns)
+{
+	histogram_add(&subject->counts.start, histogram_bounds_start(), took_ns);
 }
 
 void report_deadline(
@@ -421,8 +409,8 @@ void report_stderr(
 {
 	struct log_record record;
 
-	log_begin(&record, subject_wants(subject, LEVEL_INFO) ? subject->sink : NULL, LEVEL_INFO,
-		"stderr");
+	log_begin(&record, report_subject_wants(subject, LEVEL_INFO) ? subject->sink : NULL,
+		LEVEL_INFO, "stderr");
 	log_string(&record, "service", subject->conf->name);
 	log_bytes(&record, "text", text, length);
 	if (dropped > 0)

@@ -19,7 +19,7 @@
 const char *service_state_name(enum service_state state)
 {
 	static const char *const names[] = {
-		"stopped", "listening", "full", "busy", "starved", "throttled"};
+		"stopped", "listening", "full", "busy", "starved", "throttled", "paused"};
 
 	return names[state];
 }
@@ -37,6 +37,8 @@ enum service_state service_state(const struct service *service)
 {
 	if (service->stopped)
 		return SERVICE_STOPPED;
+	if (service->paused)
+		return SERVICE_PAUSED;
 	if (service->throttle.slot != 0)
 		return SERVICE_THROTTLED;
 	if (service->starved)
@@ -44,6 +46,12 @@ enum service_state service_state(const struct service *service)
 	if (service->running >= service->conf->limits.instances)
 		return SERVICE_FULL;
 	return service_all_busy(service) ? SERVICE_BUSY : SERVICE_LISTENING;
+}
+
+void service_pause(struct service *service, bool paused)
+{
+	service->paused = paused;
+	service_update_watch(service);
 }
 
 /* Whether the group's sockets are to be watched while the service is in state. */
@@ -365,6 +373,11 @@ void service_reaped(
 	if (service->running == 0 && service->errpipe != NULL)
 		errpipe_idle(service->errpipe);
 	service_update_watch(service);
+}
+
+void service_started(struct service *service, int64_t took_ns)
+{
+	report_started(service->report, took_ns);
 }
 
 void service_stuck(struct service *service, pid_t pid)

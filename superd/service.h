@@ -27,6 +27,7 @@ enum service_state {
 	SERVICE_BUSY,      /* every socket is a wait program's */
 	SERVICE_STARVED,   /* no descriptors, processes or slots for another program */
 	SERVICE_THROTTLED, /* its program keeps failing */
+	SERVICE_PAUSED,    /* by superctl pause */
 };
 
 /* "stopped", "listening", ... */
@@ -74,6 +75,7 @@ struct service {
 	struct service_group *groups;
 	size_t group_count;
 	bool stopped;
+	bool paused;
 	bool starved; /* in context->starved */
 	struct service *starved_next;
 	struct service *retired_next; /* of a service_list */
@@ -104,6 +106,16 @@ size_t service_start(struct service *service);
 void service_stop(struct service *service);
 
 enum service_state service_state(const struct service *service);
+
+/* Whether who comes is left in the kernel's backlog from now on (a datagram in its socket);
+   running programs go on. */
+void service_pause(struct service *service, bool paused);
+
+/* Asks a running program to end, as if its time were over. Nothing where it was asked before. */
+void service_end_program(struct child *child);
+
+/* A start of it went well and took that long. */
+void service_started(struct service *service, int64_t took_ns);
 
 /*
  * The one place that decides whether listeners are watched, from state and counts. Idempotent;

@@ -50,18 +50,27 @@ static void deadline_next(struct child *child, int64_t silent_ns)
 		deadline_arm(child, due_ns);
 }
 
-/* Its time is over, by the option limit. */
-static void deadline_sentence(struct child *child, const char *limit)
+void service_end_program(struct child *child)
 {
 	const struct service *service = child->owner;
 	struct service_context *context = service->context;
 
+	if (child->overdue)
+		return;
 	child->overdue = true;
 	children_signal(context->children, child, SIGTERM);
+	deadline_arm(child, loop_now_ns(context->loop) + context->conf->grace_ns);
+}
+
+/* Its time is over, by the option limit. */
+static void deadline_sentence(struct child *child, const char *limit)
+{
+	const struct service *service = child->owner;
+
+	service_end_program(child);
 	report_deadline(service->report,
 		&(struct report_session){.id = child->id, .peer = &child->peer, .pid = child->pid},
 		limit);
-	deadline_arm(child, loop_now_ns(context->loop) + context->conf->grace_ns);
 }
 
 static void deadline_fire(struct loop_timer *timer)
