@@ -133,6 +133,7 @@ struct conf {
 	const char *service_directory;
 	unsigned max_instances;
 	int64_t grace_ns;
+	int64_t drain_ns;    /* at stop, how long live sessions may finish */
 	struct conf_log log; /* superd's own lines */
 	size_t service_count;
 	const struct conf_service *services; /* in the order they were written */

@@ -110,6 +110,8 @@ static const struct conf_option conf_options[] = {
 		.summary = "programs of all services together at once"},
 	{BLOCK_TOP, "grace", KIND_TIME, "10s", CONF(grace_ns), .max = DAY_NS,
 		.summary = "time between the TERM and the KILL signal"},
+	{BLOCK_TOP, "drain", KIND_TIME, "0s", CONF(drain_ns), .max = DAY_NS,
+		.summary = "at stop, how long live sessions may finish before TERM"},
 
 	/* --- service, defaults, template --- */
 	{BLOCK_SERVICE, "listen", KIND_ENDPOINTS, .flags = OPTION_SERVICE_ONLY,

@@ -88,7 +88,7 @@ static int inherit_reserve(struct inherit *pool)
 	return 0;
 }
 
-int inherit_add(struct inherit *pool, int fd, bool own_name)
+int inherit_add(struct inherit *pool, int fd, bool lent)
 {
 	struct inherit_socket *socket;
 
@@ -97,7 +97,7 @@ int inherit_add(struct inherit *pool, int fd, bool own_name)
 		return -1;
 	}
 	socket = &pool->sockets[pool->count++];
-	*socket = (struct inherit_socket){.number = fd, .own_name = own_name};
+	*socket = (struct inherit_socket){.number = fd, .lent = lent};
 	socket->fd = descriptor_raise(fd);
 	socket_look(socket);
 	return 0;
@@ -134,7 +134,7 @@ int inherit_listen_fds(struct inherit *pool, const char **problem)
 		if (fstat(INHERIT_FIRST_FD + i, &status) != 0) {
 			*problem = "LISTEN_FDS counts descriptors that are not open";
 			result = -1;
-		} else if (inherit_add(pool, INHERIT_FIRST_FD + i, false) != 0) {
+		} else if (inherit_add(pool, INHERIT_FIRST_FD + i, true) != 0) {
 			*problem = "no memory for the sockets of LISTEN_FDS";
 			result = -1;
 		}
@@ -188,12 +188,15 @@ enum inherit_result inherit_take(struct inherit *pool, const struct conf_socket 
 
 		if (!socket_fits(given, socket, device))
 			continue;
-		*taken = (struct inherit_taken){.fd = given->fd, .own_name = given->own_name};
+		*taken = (struct inherit_taken){.fd = given->fd, .lent = given->lent};
 		given->fd = -1;
 		pool->next = at + 1;
 		return INHERIT_TAKEN;
 	}
-	return inherit_covers(pool, socket, device) ? INHERIT_COVERED : INHERIT_NONE;
+	if (!inherit_covers(pool, socket, device))
+		return INHERIT_NONE;
+	*taken = (struct inherit_taken){.fd = -1, .lent = true};
+	return INHERIT_COVERED;
 }
 
 /* "tcp 127.0.0.1:7", "unix-dgram /run/x": as endpoints are written. */

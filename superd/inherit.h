@@ -20,7 +20,7 @@ struct inherit_socket {
 	int fd;     /* -1: taken */
 	int number; /* of the descriptor as it was given; for messages */
 	int type;
-	bool own_name;         /* a unix name is superd's to remove */
+	bool lent;             /* see inherit_add() */
 	bool dual;             /* IPv6, and takes IPv4 as well (IPV6_V6ONLY is off) */
 	struct addr addr;      /* what it is bound to */
 	char device[IFNAMSIZ]; /* SO_BINDTODEVICE; "": none */
@@ -39,20 +39,22 @@ enum inherit_result {
 	INHERIT_NONE,    /* nothing fits: the caller opens a socket of its own */
 	INHERIT_TAKEN,   /* *taken is the caller's */
 	INHERIT_COVERED, /* the IPv4 half of an endpoint of both families whose IPv6 half was given
-			    as one socket for both: there is nothing to open */
+			    as one socket for both: there is nothing to open, taken->fd is -1 */
 };
 
 struct inherit_taken {
-	int fd;        /* the caller's to close; close-on-exec, at 256 or above */
-	bool own_name; /* its unix name is superd's to remove */
+	int fd;    /* the caller's to close; close-on-exec, at 256 or above */
+	bool lent; /* its giver holds it too: its unix name is not superd's to remove */
 };
 
 /*
  * Adds the socket fd, which is the pool's from now on: made close-on-exec and moved to 256 or
- * above. One that no endpoint can use (no socket, a connection, not listening) is kept for
- * inherit_close_rest() to tell of. Returns 0, or -1 (out of memory; fd is closed).
+ * above. lent: who gave it holds it too, so that its unix name is not superd's to remove, and
+ * closing it turns nobody away. One that no endpoint can use (no socket, a connection, not
+ * listening) is kept for inherit_close_rest() to tell of. Returns 0, or -1 (out of memory; fd is
+ * closed).
  */
-int inherit_add(struct inherit *pool, int fd, bool own_name);
+int inherit_add(struct inherit *pool, int fd, bool lent);
 
 /*
  * Takes what LISTEN_FDS and LISTEN_PID say that this process was given, from descriptor 3 on,
@@ -64,7 +66,7 @@ int inherit_listen_fds(struct inherit *pool, const char **problem);
 
 /*
  * The given socket that is bound to what socket says: family, type, address and port or name, and
- * device (NULL: none). *taken is set where the result is INHERIT_TAKEN.
+ * device (NULL: none). *taken is set unless the result is INHERIT_NONE.
  */
 enum inherit_result inherit_take(struct inherit *pool, const struct conf_socket *socket,
 	const char *device, struct inherit_taken *taken);

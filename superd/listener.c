@@ -65,13 +65,13 @@ void listener_init(struct listener *listener, const struct conf_service *service
 }
 
 /* Remembers which name is ours, so that another's socket on the same path is never removed. */
-static void listener_note_path(struct listener *listener, bool own_name)
+static void listener_note_path(struct listener *listener)
 {
 	const struct addr *addr = &listener->conf->addr;
 	struct stat entry;
 
 	listener->path_inode = 0;
-	if (!own_name || addr_family(addr) != AF_UNIX || addr->u.un.sun_path[0] == '\0')
+	if (listener->lent || addr_family(addr) != AF_UNIX || addr->u.un.sun_path[0] == '\0')
 		return;
 	if (lstat(addr->u.un.sun_path, &entry) == 0) {
 		listener->path_device = entry.st_dev;
@@ -124,7 +124,6 @@ static enum inherit_result listener_obtain(
 		result = inherit_take(listener->given, listener->conf, service->bind_device, taken);
 	if (result == INHERIT_NONE) {
 		taken->fd = listener_socket_open(service, listener->conf, error);
-		taken->own_name = true;
 	} else if (result == INHERIT_TAKEN &&
 		   listener_socket_adopt(taken->fd, service, listener->conf, error) != 0) {
 		close(taken->fd);
@@ -148,7 +147,8 @@ int listener_open(struct listener *listener, struct error *error)
 	listener->backoff_ns = 0;
 	free(listener->problem);
 	listener->problem = NULL;
-	listener_note_path(listener, taken.own_name);
+	listener->lent = taken.lent;
+	listener_note_path(listener);
 	return 0;
 }
 

@@ -48,6 +48,7 @@ struct listener {
 	enum listener_state state;
 	int fd; /* -1 unless open */
 	bool watched;
+	bool lent;     /* who gave the socket holds it too: closing it turns nobody away */
 	char *problem; /* why it is not open; NULL otherwise */
 	int64_t backoff_ns;
 	dev_t path_device; /* of the unix socket's name, so that only its own is removed */

@@ -28,6 +28,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/hours.c superd/hours.h \
 	superd/limit.c superd/limit.h \
 	superd/limit_table.c superd/limit_table.h \
+	superd/notify.c superd/notify.h \
 	superd/pidfile.c superd/pidfile.h \
 	superd/process.c superd/process.h
 
@@ -38,6 +39,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/conf_build.c superd/conf_build.h \
 	superd/conf_check.c superd/conf_check.h \
 	superd/conf_claim.c superd/conf_claim.h \
+	superd/conf_compare.c superd/conf_compare.h \
 	superd/conf_dump.c superd/conf_dump.h \
 	superd/conf_endpoint.c superd/conf_endpoint.h \
 	superd/conf_file.c superd/conf_file.h \
@@ -106,7 +108,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/service.c superd/service.h superd/service_private.h \
 	superd/service_list.c superd/service_list.h \
 	superd/service_accept.c superd/service_deadline.c superd/service_launch.c superd/service_wait.c \
-	superd/super.c superd/super.h superd/super_private.h superd/super_start.c
+	superd/super.c superd/super.h superd/super_private.h superd/super_start.c superd/super_stop.c
 
 sbin_PROGRAMS += superd/superd
 superd_superd_SOURCES = superd/main.c

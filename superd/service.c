@@ -18,8 +18,8 @@
 
 const char *service_state_name(enum service_state state)
 {
-	static const char *const names[] = {
-		"stopped", "listening", "full", "busy", "starved", "throttled", "paused"};
+	static const char *const names[] = {"stopped", "listening", "full", "busy", "starved",
+		"throttled", "paused", "draining"};
 
 	return names[state];
 }
@@ -35,6 +35,8 @@ static bool service_all_busy(const struct service *service)
 
 enum service_state service_state(const struct service *service)
 {
+	if (service->draining || (service->stopped && service->running > 0))
+		return SERVICE_DRAINING;
 	if (service->stopped)
 		return SERVICE_STOPPED;
 	if (service->paused)
@@ -76,6 +78,15 @@ static void service_open_failed(struct listener *listener, const struct error *e
 			.step = "listen", .text = error->text, .endpoint = listener->conf->text});
 }
 
+/* Turns clients away where closing the socket does that: see service_drain(). */
+static void group_close(struct service_group *group)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		if (!group->listeners[i].lent)
+			listener_close(&group->listeners[i]);
+	}
+}
+
 void service_update_watch(struct service *service)
 {
 	enum service_state state = service_state(service);
@@ -85,6 +96,8 @@ void service_update_watch(struct service *service)
 		struct service_group *group = &service->groups[i];
 		bool watched = group_wants_watch(group, state);
 
+		if (service->draining && group->busy == 0)
+			group_close(group);
 		if (group->watched == watched)
 			continue;
 		group->watched = watched;
@@ -240,22 +253,64 @@ void service_free(struct service *service)
 	free(service);
 }
 
-size_t service_start(struct service *service)
+size_t service_open_count(const struct service *service)
 {
-	struct error error;
 	size_t open = 0;
 
-	service->stopped = false;
+	for (size_t i = 0; i < service->conf->socket_count; i++)
+		open += service->listeners[i].state == LISTENER_OPEN ||
+			service->listeners[i].state == LISTENER_COVERED;
+	return open;
+}
+
+/* Opens what is closed. Returns how many are open then. */
+static size_t service_open(struct service *service)
+{
+	struct error error;
+
 	for (size_t i = 0; i < service->conf->socket_count; i++) {
 		struct listener *listener = &service->listeners[i];
 
-		if (listener_open(listener, &error) == 0)
-			open++;
-		else
+		if (listener->state == LISTENER_CLOSED && listener_open(listener, &error) != 0)
 			service_open_failed(listener, &error);
 	}
 	service_update_watch(service);
-	return open;
+	return service_open_count(service);
+}
+
+size_t service_start(struct service *service)
+{
+	service->stopped = false;
+	return service_open(service);
+}
+
+/* What a wait program has left, set right or opened anew before it is watched again. */
+static void service_recover(struct service *service)
+{
+	struct error error;
+
+	for (size_t i = 0; i < service->group_count; i++) {
+		struct service_group *group = &service->groups[i];
+
+		for (size_t j = 0; group->wait && group->busy == 0 && j < group->count; j++) {
+			if (listener_recover(&group->listeners[j], &error) != 0)
+				service_open_failed(&group->listeners[j], &error);
+		}
+	}
+}
+
+void service_drain(struct service *service, bool draining)
+{
+	if (service->stopped || service->draining == draining)
+		return;
+	service->draining = draining;
+	if (draining) {
+		service_update_watch(service);
+	} else {
+		service_recover(service);
+		service_open(service);
+	}
+	report_state(service->report, service_state_name(service_state(service)), 0);
 }
 
 void service_stop(struct service *service)

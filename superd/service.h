@@ -28,6 +28,7 @@ enum service_state {
 	SERVICE_STARVED,   /* no descriptors, processes or slots for another program */
 	SERVICE_THROTTLED, /* its program keeps failing */
 	SERVICE_PAUSED,    /* by superctl pause */
+	SERVICE_DRAINING,  /* it accepts nobody any more; what runs may finish */
 };
 
 /* "stopped", "listening", ... */
@@ -76,7 +77,8 @@ struct service {
 	size_t group_count;
 	bool stopped;
 	bool paused;
-	bool starved; /* in context->starved */
+	bool draining; /* by service_drain() */
+	bool starved;  /* in context->starved */
 	struct service *starved_next;
 	struct service *retired_next; /* of a service_list */
 	unsigned running;             /* its entries in the child table */
@@ -104,6 +106,18 @@ size_t service_start(struct service *service);
 
 /* Closes the listeners; running programs go on. */
 void service_stop(struct service *service);
+
+/*
+ * Begins or ends (resume) the draining of one service: its listeners are closed, so that clients
+ * are turned away at once and go elsewhere, and its running programs finish. A socket that
+ * somebody else holds too is only not watched, for closing it would turn nobody away: one that
+ * superd was lent, and that of a running wait program until it ends. Idempotent; the end reports
+ * what cannot be opened again, which is tried on.
+ */
+void service_drain(struct service *service, bool draining);
+
+/* How many of its listeners are open. */
+size_t service_open_count(const struct service *service);
 
 enum service_state service_state(const struct service *service);
 

@@ -170,7 +170,7 @@ static void wait_judge(struct service_group *group, const struct child *child, i
 void service_wait_end(struct service_group *group, const struct child *child, int status)
 {
 	group->busy = 0;
-	if (group->service->stopped)
+	if (group->service->stopped || group->service->draining)
 		return;
 	for (size_t i = 0; i < group->count; i++)
 		wait_recover(group, &group->listeners[i]);

@@ -16,10 +16,6 @@
 #define SLOT_TIMER_NS CLOCK_NS_PER_MS
 #define STARVED_TIMER_NS (100 * CLOCK_NS_PER_MS)
 #define LOG_TIMER_NS CLOCK_NS_PER_S
-#define KILL_WAIT_NS (5 * CLOCK_NS_PER_S) /* from KILL to giving up on what does not die */
-
-#define SUPER_OF(pointer, member) \
-	((struct super *)(void *)((char *)(pointer)-offsetof(struct super, member)))
 
 static void super_stuck(void *owner, void *service, pid_t pid)
 {
@@ -41,6 +37,7 @@ static void super_turn(void *owner)
 			loop_timer_start(context->loop, &super->slot_timer, now_ns + SLOT_TIMER_NS);
 	}
 	service_check_idle(context);
+	notify_turn(&super->notify);
 	log_flush();
 	if (log_pending() && super->log_timer.slot == 0)
 		loop_timer_start(context->loop, &super->log_timer, now_ns + LOG_TIMER_NS);
@@ -64,40 +61,6 @@ static void super_starved(struct service_context *context)
 static void super_starved_timer(struct loop_timer *timer)
 {
 	service_wake_starved(&SUPER_OF(timer, starved_timer)->context);
-}
-
-static void super_grace_timer(struct loop_timer *timer)
-{
-	struct super *super = SUPER_OF(timer, grace_timer);
-	struct service_context *context = &super->context;
-	char text[64];
-
-	snprintf(text, sizeof(text), "%zu", children_count(context->children));
-	if (super->killed) {
-		report_daemon(context->report, LEVEL_WARNING, "left", "programs", text);
-		super->done = true;
-		return;
-	}
-	super->killed = true;
-	report_daemon(context->report, LEVEL_NOTICE, "kill", "programs", text);
-	children_signal_all(context->children, SIGKILL);
-	loop_timer_start(
-		context->loop, &super->grace_timer, loop_now_ns(context->loop) + KILL_WAIT_NS);
-}
-
-void super_stop(struct super *super)
-{
-	struct service_context *context = &super->context;
-
-	if (super->stopping)
-		return;
-	super->stopping = true;
-	for (size_t i = 0; i < super->services.count; i++)
-		service_stop(super->services.items[i]);
-	children_signal_all(context->children, SIGTERM);
-	if (loop_timer_start(context->loop, &super->grace_timer,
-		    loop_now_ns(context->loop) + super->conf->grace_ns) != 0)
-		children_signal_all(context->children, SIGKILL); /* no memory to wait with */
 }
 
 static void super_reaped(
@@ -144,7 +107,7 @@ static void super_signal(void *owner, int signal, pid_t sender)
 	case SIGQUIT:
 		report_daemon(
 			context->report, LEVEL_NOTICE, "stop", "signal", sigabbrev_np(signal));
-		super->done = true;
+		super_leave(super);
 		break;
 	default:
 		super_ignored(super, signal);
@@ -187,7 +150,7 @@ static int super_start(struct super *super, struct error *error)
 	super->slot_timer.fire_cb = super_wake_timer;
 	super->log_timer.fire_cb = super_wake_timer;
 	super->starved_timer.fire_cb = super_starved_timer;
-	super->grace_timer.fire_cb = super_grace_timer;
+	super_stop_init(super);
 	context->starved_cb = super_starved;
 	loop_set_turn_cb(context->loop, super_turn, super);
 	if (super_watch_signals(super, error) != 0)
@@ -214,6 +177,7 @@ int super_run(const struct super_options *options)
 		process_report(detached, 0);
 		detached = -1;
 		process_ready(options->ready_fd);
+		notify_ready(&super.notify);
 		status = super_loop(&super, &error);
 	}
 	log_flush();

@@ -4,24 +4,15 @@
 #ifndef SUPERD_SUPER_PRIVATE_H
 #define SUPERD_SUPER_PRIVATE_H
 
+#include "superd/notify.h"
 #include "superd/service_list.h"
 #include "superd/super.h"
+#include "superd/super_upgrade.h"
 
 #include <sys/resource.h>
 
-/* An upgrade under way. */
-struct super_handover {
-	enum {
-		HANDOVER_NONE,
-		HANDOVER_TRIAL, /* the new program is being tried */
-		HANDOVER_DUE,   /* it takes over as soon as no start of a program is under way */
-	} stage;
-	unsigned attempts; /* HANDOVER_DUE */
-	struct upgrade_trial trial;
-	struct loop_timer again; /* the next attempt */
-	void (*done_cb)(void *owner, const char *problem);
-	void *owner;
-};
+#define SUPER_OF(pointer, member) \
+	((struct super *)(void *)((char *)(pointer)-offsetof(struct super, member)))
 
 struct super {
 	const struct super_options *options;
@@ -35,16 +26,19 @@ struct super {
 	int64_t loaded_wall_ns; /* when the configuration in force was loaded, */
 	uint64_t generation;    /* and which one it is: 1 at the start */
 	struct super_handover handover;
+	struct notify notify;
 	const char *pid_path;
 	int pid_fd;
 	bool stopping;
+	bool terminated; /* stopping: the programs were sent TERM */
+	bool killed;     /* and KILL */
 	bool done;
 	struct loop_timer slot_timer;    /* while a start is under way: 1 ms */
 	struct loop_timer log_timer;     /* while a log takes nothing: 1 s */
 	struct loop_timer starved_timer; /* while a service waits for something to become free */
+	struct loop_timer drain_timer;   /* stopping: until TERM */
 	struct loop_timer grace_timer;   /* stopping: from TERM to KILL, from KILL to giving up */
-	bool killed;
-	int ignored_signal; /* the last one that was ignored, and when it was told */
+	int ignored_signal;              /* the last one that was ignored, and when it was told */
 	int64_t ignored_ns;
 };
 
@@ -68,33 +62,16 @@ int super_open_sink(const struct super *super, const struct conf_log *log,
 /* Frees everything; running programs are left alone. */
 void super_end(struct super *super);
 
-/*
- * Upgrades in place. done_cb (NULL: none) is called once, perhaps at once: problem says why nothing
- * came of it; where it is NULL the new program is about to take over. What happens is in the log
- * too.
- */
-void super_upgrade(struct super *super, void (*done_cb)(void *owner, const char *problem), void *owner);
-
-/* At the end of a turn: becomes the new program where that is due. */
-void super_hand_over(struct super *super);
-
-/* A process was reaped that is none of the programs. */
-void super_upgrade_reaped(struct super *super, pid_t pid, int status);
-
-/* No upgrade any more, superd stops. */
-void super_upgrade_cancel(struct super *super);
-
-/* What is handed over. Returns 0, or -1 with *error; *state is to be freed in both cases. */
-int super_snapshot(struct super *super, struct state *state, struct error *error);
+/* The timers of the stop. */
+void super_stop_init(struct super *super);
 
 /*
- * Everything of the state of options->arrival that needs no open listeners: counts, sources,
- * pauses, programs; where the arrival is a trial, only what touches no descriptor and no process.
- * The listeners' sockets go to super->given. Returns 0 or the exit status.
+ * Closes the listeners, lets the programs finish for `drain`, then asks them to end, and after
+ * `grace` kills them; super->done follows when they have ended. A second call ends the draining.
  */
-int super_restore(struct super *super, struct error *error);
-
-/* Closes the listeners and asks the programs to end; super->done follows when they have. */
 void super_stop(struct super *super);
+
+/* Ends superd with this turn, and leaves the programs alone. */
+void super_leave(struct super *super);
 
 #endif

@@ -134,6 +134,19 @@ static bool super_needs_sockdiag(const struct conf *conf)
 	return false;
 }
 
+/* What the service manager shows of superd. */
+static void super_status(void *owner, char *text, size_t size)
+{
+	const struct super *super = owner;
+	size_t listeners = 0;
+
+	for (size_t i = 0; i < super->services.count; i++)
+		listeners += service_open_count(super->services.items[i]);
+	snprintf(text, size, "%s%zu services, %zu listeners, %zu programs running",
+		super->stopping ? "stopping: " : "", super->services.count, listeners,
+		children_count(super->context.children));
+}
+
 int super_build(struct super *super, struct error *error)
 {
 	const struct super_options *options = super->options;
@@ -150,6 +163,9 @@ int super_build(struct super *super, struct error *error)
 		return EX_OSERR;
 	if (note != NULL)
 		report_daemon(context->report, LEVEL_NOTICE, "spawn", "text", note);
+	if (notify_init(&super->notify, context->loop, super_status, super, error) != 0)
+		report_daemon(context->report, LEVEL_WARNING, "notify", "text", error->text);
+	error->text[0] = '\0';
 	return 0;
 }
 
@@ -224,6 +240,8 @@ void super_end(struct super *super)
 	struct service_context *context = &super->context;
 
 	inherit_close_rest(&super->given, NULL, NULL);
+	if (super->notify.loop != NULL)
+		notify_end(&super->notify);
 	if (!super_settle(super)) {
 		/* Programs are being started on memory that would be freed: the exit does it. */
 		pidfile_remove(super->pid_path, super->pid_fd);

@@ -91,7 +91,7 @@ static void test_take(void **state)
 		assert_int_equal(inherit_take(&pool, &conf, NULL, &taken), INHERIT_TAKEN);
 		assert_true(taken.fd >= 256);
 		assert_true(fcntl(taken.fd, F_GETFD) & FD_CLOEXEC);
-		assert_int_equal(taken.own_name, i % 2 == 0);
+		assert_int_equal(taken.lent, i % 2 == 0);
 		assert_int_equal(fcntl(fd, F_GETFD), -1);
 		close(taken.fd);
 		assert_int_equal(inherit_take(&pool, &conf, NULL, &taken), INHERIT_NONE);
@@ -261,7 +261,7 @@ static void test_descriptors(void **state)
 	set_variables(NULL, "2");
 	assert_int_equal(inherit_listen_fds(&pool, &problem), 0);
 	assert_int_equal(inherit_take(&pool, &other, NULL, &taken), INHERIT_TAKEN);
-	assert_false(taken.own_name);
+	assert_true(taken.lent);
 	close(taken.fd);
 	assert_int_equal(inherit_take(&pool, &conf, NULL, &taken), INHERIT_TAKEN);
 	close(taken.fd);
