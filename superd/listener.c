@@ -132,6 +132,12 @@ static enum inherit_result listener_obtain(
 	return result;
 }
 
+bool listener_is_given(const struct listener *listener)
+{
+	return listener->given != NULL &&
+	       inherit_has(listener->given, listener->conf, listener->service->bind_device);
+}
+
 int listener_open(struct listener *listener, struct error *error)
 {
 	struct inherit_taken taken = {.fd = -1};

@@ -71,6 +71,9 @@ void listener_init(struct listener *listener, const struct conf_service *service
  */
 int listener_open(struct listener *listener, struct error *error);
 
+/* Whether listener_open() would take a socket that superd was given. */
+bool listener_is_given(const struct listener *listener);
+
 /* Closes it, stops retrying, removes its unix name. Idempotent. */
 void listener_close(struct listener *listener);
 

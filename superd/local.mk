@@ -75,7 +75,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/inherit.c superd/inherit.h \
 	superd/listener.c superd/listener.h \
 	superd/listener_socket.c superd/listener_socket.h \
-	superd/report.c superd/report.h superd/report_control.c superd/report_private.h \
+	superd/report.c superd/report.h superd/report_upgrade.c superd/report_control.c superd/report_private.h \
 	superd/spawn.c superd/spawn.h superd/spawn_backend.h superd/spawn_raw.h \
 	superd/spawn_child.c superd/spawn_fork.c
 if HAVE_SPAWN_VM
@@ -107,8 +107,9 @@ superd_libsuperd_a_SOURCES += \
 superd_libsuperd_a_SOURCES += \
 	superd/service.c superd/service.h superd/service_private.h \
 	superd/service_list.c superd/service_list.h \
-	superd/service_accept.c superd/service_deadline.c superd/service_launch.c superd/service_wait.c \
-	superd/super.c superd/super.h superd/super_private.h superd/super_start.c superd/super_stop.c
+	superd/service_accept.c superd/service_adopt.c superd/service_deadline.c superd/service_launch.c superd/service_wait.c \
+	superd/super.c superd/super.h superd/super_private.h superd/super_start.c \
+	superd/super_restore.c superd/super_snapshot.c superd/super_upgrade.c superd/super_upgrade.h superd/super_stop.c
 
 sbin_PROGRAMS += superd/superd
 superd_superd_SOURCES = superd/main.c

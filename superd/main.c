@@ -7,13 +7,16 @@
 #include "superd/explain.h"
 #include "superd/log.h"
 #include "superd/super.h"
+#include "superd/upgrade.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -162,9 +165,9 @@ static void parse_options(int argc, char **argv, struct command *command)
  * its build tree (BUILD/superd/superd beside BUILD/config.status), where they were built. The
  * text is the caller's to free.
  */
-static char *service_directory(void)
+static char *service_directory(const char *exe)
 {
-	char *path = realpath("/proc/self/exe", NULL);
+	char *path = exe != NULL ? realpath(exe, NULL) : NULL;
 	char *mark = NULL;
 	char *folder = NULL;
 	char *slash = NULL;
@@ -241,6 +244,83 @@ static int look_at_configuration(const struct command *command)
 	return status;
 }
 
+/* The path of this program, to be freed: a link that changes once the file is replaced. */
+static char *program_path(void)
+{
+	char path[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	return length > 0 ? strndup(path, (size_t)length) : NULL;
+}
+
+/* Where superd was started, to be freed; NULL where that cannot be told. */
+static char *start_directory(void)
+{
+	char path[PATH_MAX];
+
+	return getcwd(path, sizeof(path)) != NULL ? strdup(path) : NULL;
+}
+
+/* An upgrade goes on with what the first superd knew of itself. Returns 0, or -1 with *error. */
+static int arrive(struct command *command, struct upgrade_arrival *arrival, struct error *error)
+{
+	struct super_options *options = &command->options;
+	const struct state *state = &arrival->state;
+
+	if (upgrade_arrive(arrival, error) != 0)
+		return -1;
+	options->arrival = arrival;
+	if (arrival->role == UPGRADE_NONE) {
+		options->exe = program_path();
+		options->directory = start_directory();
+		return 0;
+	}
+	options->exe = strdup(state->exe);
+	options->directory = strdup(state->directory);
+	return 0;
+}
+
+/* After an upgrade superd stands in "/": the paths of the command line begin elsewhere. Returns 0,
+   or -1 with *error where one does that is not there any more. */
+static int return_to_start(const struct super_options *options, struct error *error)
+{
+	if (options->arrival->role == UPGRADE_NONE || options->conf_file[0] == '/' ||
+		options->directory == NULL || chdir(options->directory) == 0)
+		return 0;
+	return error_set(error, errno, "%s, where superd was started", options->directory);
+}
+
+/* Nothing has been touched yet: back to the old program, where there is one. Returns the exit
+   status where there is none. */
+static int refuse(const struct upgrade_arrival *arrival, char **argv, const struct error *error)
+{
+	struct error problem;
+
+	fprintf(stderr, "superd: %s\n", error->text);
+	if (arrival->role == UPGRADE_TAKE) {
+		upgrade_go_back(arrival, argv, error->text, &problem);
+		fprintf(stderr, "superd: %s\n", problem.text);
+	}
+	return EX_OSERR;
+}
+
+static int run(struct command *command)
+{
+	char *folder = service_directory(command->options.exe);
+	char *pid_file = absolute_path(command->options.pid_file);
+	int status;
+
+	command->options.service_directory = folder;
+	command->options.pid_file = pid_file;
+	if (command->deed == DEED_RUN)
+		status = super_run(&command->options);
+	else
+		status = look_at_configuration(command);
+	free(pid_file);
+	free(folder);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	struct command command = {
@@ -249,21 +329,21 @@ int main(int argc, char **argv)
 			.level = -1,
 			.ready_fd = -1,
 			.loop = LOOP_AUTO,
-			.spawn = SPAWN_AUTO},
+			.spawn = SPAWN_AUTO,
+			.argv = argv},
 	};
-	char *folder = service_directory();
-	char *pid_file;
+	struct upgrade_arrival arrival;
+	struct error error;
 	int status;
 
-	parse_options(argc, argv, &command);
-	pid_file = absolute_path(command.options.pid_file);
-	command.options.service_directory = folder;
-	command.options.pid_file = pid_file;
-	if (command.deed == DEED_RUN)
-		status = super_run(&command.options);
-	else
-		status = look_at_configuration(&command);
-	free(pid_file);
-	free(folder);
+	status = arrive(&command, &arrival, &error);
+	if (status == 0) {
+		parse_options(argc, argv, &command);
+		status = return_to_start(&command.options, &error);
+	}
+	status = status == 0 ? run(&command) : refuse(&arrival, argv, &error);
+	upgrade_settle(&arrival);
+	free(command.options.exe);
+	free(command.options.directory);
 	return status;
 }

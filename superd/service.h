@@ -81,6 +81,7 @@ struct service {
 	bool starved;  /* in context->starved */
 	struct service *starved_next;
 	struct service *retired_next; /* of a service_list */
+	int place;                    /* in what an upgrade hands over; set when it does */
 	unsigned running;             /* its entries in the child table */
 	struct limit *sources;
 	struct errpipe *errpipe; /* NULL unless stderr = log */
@@ -136,6 +137,19 @@ void service_started(struct service *service, int64_t took_ns);
  * called after every change of either.
  */
 void service_update_watch(struct service *service);
+
+/*
+ * A program that was started by a superd before this one is a program of service from now on.
+ * child has everything but its owner and what it runs on: the group of sockets that begins with
+ * the endpoint group, where there is one (NULL: it has a connection), by the mark that group had
+ * then. Its deadline is due at due_ns (0: it has none).
+ */
+void service_adopt(struct service *service, struct child *child, const char *group, int64_t mark_ns,
+	int64_t due_ns);
+
+/* Makes sure that there is an errpipe, for programs that were started with one. Returns 0, or -1
+   (out of memory). */
+int service_need_errpipe(struct service *service);
 
 /* A program of this service has ended; its entry no longer counts. */
 void service_reaped(

@@ -5,6 +5,7 @@
 #include "superd/state.h"
 
 #include "superd/state_shape.h"
+#include "superd/step.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,6 @@
 #define ENDPOINT_BYTES 512
 #define NAME_BYTES 64
 #define ROWS_MAX (1 << 22)
-#define STEP_MAX 64
 #define LATEST_NS (INT64_MAX / 4)
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define COUNTS (sizeof(struct report_counts) / sizeof(uint64_t))
@@ -46,7 +46,9 @@
 static const struct state_field listener_fields[] = {
 	FIELD(state_listener, endpoint, STATE_TEXT, 0, ENDPOINT_BYTES),
 	NUMBER(state_listener, fd, 3, INT_MAX),
-	FLAG(state_listener, own_name),
+	FLAG(state_listener, lent),
+	FIELD(state_listener, path_device, STATE_LONG, INT64_MIN, INT64_MAX),
+	FIELD(state_listener, path_inode, STATE_LONG, INT64_MIN, INT64_MAX),
 };
 
 static const struct state_shape listener_shape = {
@@ -63,6 +65,8 @@ static const struct state_shape record_shape = {
 static const struct state_field service_fields[] = {
 	FIELD(state_service, name, STATE_TEXT, 1, NAME_BYTES),
 	FLAG(state_service, retired),
+	FLAG(state_service, paused),
+	FLAG(state_service, draining),
 	NUMBER(state_service, failures, 0, INT_MAX),
 	TIME(state_service, throttle_ns),
 	TIME(state_service, throttle_due_ns),
@@ -103,7 +107,7 @@ static const struct state_field child_fields[] = {
 	FLAG(state_child, overdue),
 	FLAG(state_child, stuck),
 	FLAG(state_child, sentenced),
-	NUMBER(state_child, failed_step, 0, STEP_MAX),
+	NUMBER(state_child, failed_step, 0, STEP_EXEC),
 	NUMBER(state_child, failed_code, 0, INT_MAX),
 };
 

@@ -26,12 +26,16 @@
 struct state_listener {
 	char *endpoint; /* as the configuration writes it; for people */
 	int fd;
-	bool own_name; /* its unix name is superd's to remove */
+	bool lent;           /* who gave it holds it too (inherit.h) */
+	int64_t path_device; /* of its unix name; 0: none that is superd's */
+	int64_t path_inode;
 };
 
 struct state_service {
 	char *name;
 	bool retired; /* the configuration had it no more */
+	bool paused;
+	bool draining;
 	int failures;
 	int64_t throttle_ns;     /* how long the last pause was; 0: none yet */
 	int64_t throttle_due_ns; /* throttled until then; 0: it is not */
@@ -66,11 +70,12 @@ struct state_child {
 struct state {
 	int version;
 	int pid;
-	char *exe;          /* the path of the program, as it was when it was started */
-	char *directory;    /* where it was started */
-	int64_t left_ns;    /* when the old one stopped serving */
-	int64_t started_ns; /* when the first of them began */
-	int64_t generation; /* of the configuration */
+	char *exe;              /* the path of the program, as it was when it was started */
+	char *directory;        /* where it was started */
+	int64_t left_ns;        /* when the old one stopped serving */
+	int64_t started_ns;     /* when the first of them began */
+	int64_t generation;     /* of the configuration, */
+	int64_t loaded_wall_ns; /* and when it was loaded */
 	int64_t last_id;
 	int64_t open_files_soft; /* RLIMIT_NOFILE as the first was started; -1: infinity */
 	int64_t open_files_hard;

@@ -23,8 +23,8 @@ struct super_options {
 	enum loop_kind loop;
 	enum spawn_kind spawn;
 	char *const *argv;               /* all of it: an upgrade starts the new program with it */
-	const char *exe;                 /* the program's path at the start; NULL: not known */
-	const char *directory;           /* where it was started; NULL: not known */
+	char *exe;                       /* the program's path at the start; NULL: not known */
+	char *directory;                 /* where it was started; NULL: not known */
 	struct upgrade_arrival *arrival; /* how: by an upgrade, or not */
 };
 

@@ -27,8 +27,11 @@ struct super {
 	uint64_t generation;    /* and which one it is: 1 at the start */
 	struct super_handover handover;
 	struct notify notify;
+	struct super_orphan *orphans; /* configurations of retired services that have none */
+	char *kept_pid_path;          /* from before an upgrade; NULL: none */
 	const char *pid_path;
 	int pid_fd;
+	char problem[UPGRADE_TEXT_SIZE]; /* the first one of the configuration, at the start */
 	bool stopping;
 	bool terminated; /* stopping: the programs were sent TERM */
 	bool killed;     /* and KILL */
@@ -56,8 +59,8 @@ int super_open(struct super *super, struct error *error);
 size_t super_open_count(const struct super *super);
 
 /* Makes the services' sink of a log block. */
-int super_open_sink(const struct super *super, const struct conf_log *log,
-	struct log_sink **sink, struct error *error);
+int super_open_sink(const struct super *super, const struct conf_log *log, struct log_sink **sink,
+	struct error *error);
 
 /* Frees everything; running programs are left alone. */
 void super_end(struct super *super);

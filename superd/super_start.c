@@ -4,6 +4,7 @@
 #include "config.h"
 #include "superd/super_private.h"
 
+#include "superd/clock.h"
 #include "superd/descriptor.h"
 #include "superd/pidfile.h"
 #include "superd/sockdiag.h"
@@ -26,9 +27,13 @@ static void super_ignore_stuck(void *pool_owner, void *owner, pid_t pid)
 	(void)pid;
 }
 
+/* The first problem is kept, for the program that an upgrade goes back to. */
 static void super_print_message(void *owner, enum conf_severity severity, const char *text)
 {
-	(void)owner;
+	struct super *super = owner;
+
+	if (severity == CONF_PROBLEM && super->problem[0] == '\0')
+		snprintf(super->problem, sizeof(super->problem), "%s", text);
 	fprintf(stderr, severity == CONF_WARNING ? "%s (warning)\n" : "%s\n", text);
 }
 
@@ -47,21 +52,25 @@ int super_load(struct super *super, struct error *error)
 	inherit_listen_fds(&super->given, &super->given_problem);
 	super->context.given = &super->given;
 	descriptor_raise_limit(&super->open_files);
+	if (options->arrival->role != UPGRADE_NONE)
+		super_restore_limit(&super->open_files, &options->arrival->state);
 	super->context.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (super->context.null_fd < 0) {
 		error_set(error, errno, "/dev/null");
 		return EX_OSERR;
 	}
-	if (conf_load(&request, super_print_message, NULL, &super->conf, error) != 0)
+	if (conf_load(&request, super_print_message, super, &super->conf, error) != 0)
 		return error->code != 0 ? EX_OSERR : EXIT_CONF;
 	super->context.conf = super->conf;
+	super->started_ns = clock_now_ns();
+	super->loaded_wall_ns = clock_wall_ns();
+	super->generation = 1;
 	return 0;
 }
 
-/* The sink of a log block; a target that was set nowhere is stderr in the foreground and syslog
-   as a daemon. */
-static int super_open_sink(const struct super *super, const struct conf_log *log,
-	struct log_sink **sink, struct error *error)
+/* A target that was set nowhere is stderr in the foreground and syslog as a daemon. */
+int super_open_sink(const struct super *super, const struct conf_log *log, struct log_sink **sink,
+	struct error *error)
 {
 	struct log_spec spec = {
 		.to = log->to,
@@ -161,7 +170,7 @@ int super_build(struct super *super, struct error *error)
 		return EX_OSERR;
 	if (super_needs_sockdiag(super->conf) && sockdiag_new(&context->sockdiag, error) != 0)
 		return EX_OSERR;
-	if (note != NULL)
+	if (note != NULL && options->arrival->role == UPGRADE_NONE)
 		report_daemon(context->report, LEVEL_NOTICE, "spawn", "text", note);
 	if (notify_init(&super->notify, context->loop, super_status, super, error) != 0)
 		report_daemon(context->report, LEVEL_WARNING, "notify", "text", error->text);
@@ -184,26 +193,76 @@ static size_t super_open_listeners(struct super *super)
 
 	for (size_t i = 0; i < super->services.count; i++)
 		open += service_start(super->services.items[i]);
+	return open;
+}
+
+/* A draining service needs no listener. */
+static bool super_may_be_deaf(const struct super *super)
+{
+	for (size_t i = 0; i < super->services.count; i++) {
+		if (super->services.items[i]->draining)
+			return true;
+	}
+	return false;
+}
+
+/* The pid file of the configuration, unless it was handed over. */
+static int super_open_pid_file(struct super *super, struct error *error)
+{
+	const struct super_options *options = super->options;
+
+	super->pid_path = options->pid_file != NULL ? options->pid_file : super->conf->pid_file;
+	if (super->kept_pid_path != NULL)
+		super->pid_path = super->kept_pid_path;
+	if (super->pid_path == NULL || super->pid_fd >= 0)
+		return 0;
+	super->pid_fd = pidfile_create(super->pid_path, error);
+	return super->pid_fd >= 0 ? 0 : -1;
+}
+
+/* What superd says once it serves, and what it was given and does not need. */
+static void super_opened(struct super *super, size_t open)
+{
+	struct service_context *context = &super->context;
+	const struct upgrade_arrival *arrival = super->options->arrival;
+
+	switch (arrival->role) {
+	case UPGRADE_TAKE:
+		report_upgrade(context->report,
+			&(struct report_takeover){
+				.pause_ms =
+					(clock_now_ns() - arrival->state.left_ns) / CLOCK_NS_PER_MS,
+				.services = super->services.count,
+				.listeners = open,
+				.programs = children_count(context->children)});
+		break;
+	case UPGRADE_BACK:
+		report_failed(context->report, "upgrade", arrival->why);
+		break;
+	default:
+		report_start(context->report,
+			&(struct report_facts){.services = super->services.count,
+				.listeners = open,
+				.loop = loop_kind_name(loop_kind(context->loop)),
+				.spawn = spawn_kind_name(spawn_kind(context->spawn))});
+		break;
+	}
 	if (super->given_problem != NULL)
 		super_given_unused(super, super->given_problem);
+	if (arrival->role != UPGRADE_NONE)
+		super_restore_end(super);
 	inherit_close_rest(&super->given, super_given_unused, super);
-	return open;
+	log_flush();
 }
 
 int super_open(struct super *super, struct error *error)
 {
-	const struct super_options *options = super->options;
-	struct service_context *context = &super->context;
 	size_t open;
 
-	super->pid_path = options->pid_file != NULL ? options->pid_file : super->conf->pid_file;
-	if (super->pid_path != NULL) {
-		super->pid_fd = pidfile_create(super->pid_path, error);
-		if (super->pid_fd < 0)
-			return EX_OSERR;
-	}
+	if (super_open_pid_file(super, error) != 0)
+		return EX_OSERR;
 	open = super_open_listeners(super);
-	if (open == 0) {
+	if (open == 0 && !super_may_be_deaf(super)) {
 		error_set(error, 0, "no listener could be opened%s",
 			super->services.count == 0 ? ": every service is disabled" : "");
 		return EX_UNAVAILABLE;
@@ -213,12 +272,7 @@ int super_open(struct super *super, struct error *error)
 		error_set(error, errno, "chdir /");
 		return EX_OSERR;
 	}
-	report_start(
-		context->report, &(struct report_facts){.services = super->services.count,
-					 .listeners = open,
-					 .loop = loop_kind_name(loop_kind(context->loop)),
-					 .spawn = spawn_kind_name(spawn_kind(context->spawn))});
-	log_flush();
+	super_opened(super, open);
 	return 0;
 }
 
@@ -248,7 +302,9 @@ void super_end(struct super *super)
 		return;
 	}
 	service_list_free(&super->services);
+	super_orphans_free(super);
 	pidfile_remove(super->pid_path, super->pid_fd);
+	free(super->kept_pid_path);
 	children_free(context->children);
 	sockdiag_free(context->sockdiag);
 	spawn_free(context->spawn);

@@ -6,6 +6,8 @@
 
 #include "superd/upgrade.h"
 
+#include <sys/resource.h>
+
 struct super;
 
 /* An upgrade under way. */
@@ -27,7 +29,8 @@ struct super_handover {
  * came of it; where it is NULL the new program is about to take over. What happens is in the log
  * too.
  */
-void super_upgrade(struct super *super, void (*done_cb)(void *owner, const char *problem), void *owner);
+void super_upgrade(
+	struct super *super, void (*done_cb)(void *owner, const char *problem), void *owner);
 
 /* At the end of a turn: becomes the new program where that is due. */
 void super_hand_over(struct super *super);
@@ -47,5 +50,15 @@ int super_snapshot(struct super *super, struct state *state, struct error *error
  * The listeners' sockets go to super->given. Returns 0 or the exit status.
  */
 int super_restore(struct super *super, struct error *error);
+
+/* RLIMIT_NOFILE as the first superd was started with. */
+void super_restore_limit(struct rlimit *open_files, const struct state *state);
+
+/* The sockets that nobody took are closed, and their unix names removed: there is no way back any
+   more. */
+void super_restore_end(struct super *super);
+
+/* Frees what services had that are only there for their last programs; after the services. */
+void super_orphans_free(struct super *super);
 
 #endif
