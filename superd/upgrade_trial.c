@@ -25,7 +25,10 @@ static _Noreturn void trial_child(const struct upgrade_trial *trial, char *const
 	int state_fd, int pipe_fd, pid_t parent)
 {
 	char value[64];
+	sigset_t none;
 
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(EX_OSERR);
