@@ -48,11 +48,14 @@ struct listener {
 	enum listener_state state;
 	int fd; /* -1 unless open */
 	bool watched;
+	bool beside;   /* opened beside sockets that are in its way: listener_change.h */
 	bool lent;     /* who gave the socket holds it too: closing it turns nobody away */
 	char *problem; /* why it is not open; NULL otherwise */
 	int64_t backoff_ns;
 	dev_t path_device; /* of the unix socket's name, so that only its own is removed */
 	ino_t path_inode;
+	pid_t held; /* the owner's: a program that has this socket, though its group is free; 0 */
+	struct listener *held_next;
 	struct loop_watch watch;
 	struct loop_timer retry;
 };
@@ -73,6 +76,10 @@ int listener_open(struct listener *listener, struct error *error);
 
 /* Whether listener_open() would take a socket that superd was given. */
 bool listener_is_given(const struct listener *listener);
+
+/* Tries one that is LISTENER_RETRYING now, as if its time had come: tells by opened_cb or
+   failed_cb. Others are left alone. */
+void listener_retry_now(struct listener *listener);
 
 /* Closes it, stops retrying, removes its unix name. Idempotent. */
 void listener_close(struct listener *listener);

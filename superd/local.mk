@@ -73,9 +73,11 @@ superd_libsuperd_a_SOURCES += \
 	superd/explain.c superd/explain.h \
 	superd/histogram.c superd/histogram.h \
 	superd/inherit.c superd/inherit.h \
-	superd/listener.c superd/listener.h \
+	superd/listener.c superd/listener.h superd/listener_private.h \
+	superd/listener_change.c superd/listener_change.h \
 	superd/listener_socket.c superd/listener_socket.h \
-	superd/report.c superd/report.h superd/report_upgrade.c superd/report_control.c superd/report_private.h \
+	superd/report.c superd/report.h superd/report_control.c superd/report_daemon.c \
+	superd/report_private.h \
 	superd/spawn.c superd/spawn.h superd/spawn_backend.h superd/spawn_raw.h \
 	superd/spawn_child.c superd/spawn_fork.c
 if HAVE_SPAWN_VM
@@ -93,7 +95,19 @@ superd/libsuperd_a-childenv_pid.$(OBJEXT): SANITIZER_CFLAGS =
 # what is handed over in an upgrade
 superd_libsuperd_a_SOURCES += \
 	superd/state.c superd/state.h superd/state_shape.c superd/state_shape.h \
-	superd/upgrade.c superd/upgrade.h superd/upgrade_trial.c
+	superd/upgrade.c superd/upgrade.h superd/upgrade_trial.c \
+	superd/report_upgrade.c superd/service_adopt.c \
+	superd/super_restore.c superd/super_snapshot.c superd/super_upgrade.c superd/super_upgrade.h
+
+# a new configuration at run time
+superd_libsuperd_a_SOURCES += \
+	superd/holder.c superd/holder.h \
+	superd/reload.c superd/reload.h superd/reload_private.h \
+	superd/reload_commit.c superd/reload_load.c superd/reload_tell.c \
+	superd/reload_lines.c superd/reload_lines.h \
+	superd/reload_plan.c superd/reload_plan.h \
+	superd/reload_prepare.c superd/reload_prepare.h
+
 # the control socket; control_client and control_request are superctl's as well
 superd_libsuperd_a_SOURCES += \
 	superd/control.c superd/control.h \
@@ -107,9 +121,9 @@ superd_libsuperd_a_SOURCES += \
 superd_libsuperd_a_SOURCES += \
 	superd/service.c superd/service.h superd/service_private.h \
 	superd/service_list.c superd/service_list.h \
-	superd/service_accept.c superd/service_adopt.c superd/service_deadline.c superd/service_launch.c superd/service_wait.c \
-	superd/super.c superd/super.h superd/super_private.h superd/super_start.c \
-	superd/super_restore.c superd/super_snapshot.c superd/super_upgrade.c superd/super_upgrade.h superd/super_stop.c
+	superd/service_change.c superd/service_change.h superd/service_sockets.c \
+	superd/service_accept.c superd/service_deadline.c superd/service_launch.c superd/service_wait.c \
+	superd/super.c superd/super.h superd/super_private.h superd/super_start.c superd/super_stop.c
 
 sbin_PROGRAMS += superd/superd
 superd_superd_SOURCES = superd/main.c

@@ -31,8 +31,9 @@ struct summary {
 	struct peer peer;
 	pid_t pid;
 	int code;
-	const char *path;     /* the configuration's */
-	const char *endpoint; /* the configuration's */
+	const char *path;     /* the configuration's, */
+	const char *endpoint; /* the configuration's, */
+	char *kept[2];        /* or copies, owned, where that one may go before they are told */
 	char text[96];
 };
 
@@ -74,6 +75,30 @@ struct report_subject *report_subject_new(
 	subject->conf = conf;
 	subject->sink = sink;
 	return subject;
+}
+
+/* What it still has to tell of must not point into the old configuration. Without memory for a
+   copy the line is told without it. */
+static void summary_keep(struct summary *summary)
+{
+	if (summary->path != NULL && summary->kept[0] == NULL)
+		summary->kept[0] = strdup(summary->path);
+	if (summary->endpoint != NULL && summary->kept[1] == NULL)
+		summary->kept[1] = strdup(summary->endpoint);
+	summary->path = summary->kept[0];
+	summary->endpoint = summary->kept[1];
+}
+
+void report_subject_set(
+	struct report_subject *subject, const struct conf_service *conf, struct log_sink *sink)
+{
+	for (struct summary *at = subject->summaries; at != NULL; at = at->next)
+		summary_keep(at);
+	subject->conf = conf;
+	if (sink != NULL) {
+		log_sink_close(subject->sink);
+		subject->sink = sink;
+	}
 }
 
 const struct report_counts *report_subject_counts(const struct report_subject *subject)
@@ -249,6 +274,17 @@ static void summary_write_error(struct summary *summary)
 	log_end(&record);
 }
 
+/* Forgets what the last event was about. */
+static void summary_clear(struct summary *summary)
+{
+	summary->path = NULL;
+	summary->endpoint = NULL;
+	for (size_t i = 0; i < 2; i++) {
+		free(summary->kept[i]);
+		summary->kept[i] = NULL;
+	}
+}
+
 static void summary_write(struct summary *summary, int64_t now_ns)
 {
 	if (summary->count == 0)
@@ -257,6 +293,7 @@ static void summary_write(struct summary *summary, int64_t now_ns)
 		summary_write_refusal(summary);
 	else
 		summary_write_error(summary);
+	summary_clear(summary);
 	summary->count = 0;
 	summary->told_ns = now_ns;
 }
@@ -364,6 +401,7 @@ void report_subject_free(struct report_subject *subject)
 		if (summary->pending)
 			report_forget(subject->report, summary);
 		summary_write(summary, 0);
+		summary_clear(summary);
 		free(summary);
 	}
 	log_sink_close(subject->sink);
@@ -394,6 +432,7 @@ void report_error(struct report_subject *subject, const struct report_failure *f
 	summary->peer = failure->peer != NULL ? *failure->peer : (struct peer){0};
 	summary->pid = failure->pid;
 	summary->code = failure->code;
+	summary_clear(summary);
 	summary->path = failure->path;
 	summary->endpoint = failure->endpoint;
 	summary->text[0] = '\0';
@@ -435,31 +474,5 @@ void report_open(struct report_subject *subject, const char *endpoint)
 
 	subject_begin(subject, &record, EVENT_ERROR, LEVEL_NOTICE, "listen");
 	log_string(&record, "endpoint", endpoint);
-	log_end(&record);
-}
-
-void report_daemon(struct report *report, enum log_level level, const char *event, const char *key,
-	const char *text)
-{
-	struct log_record record;
-
-	log_begin(&record, level <= report->level ? report->sink : NULL, level, event);
-	if (key != NULL && text != NULL)
-		log_string(&record, key, text);
-	log_end(&record);
-}
-
-void report_start(struct report *report, const struct report_facts *facts)
-{
-	struct log_record record;
-
-	log_begin(&record, LEVEL_NOTICE <= report->level ? report->sink : NULL, LEVEL_NOTICE,
-		"start");
-	log_string(&record, "version", PACKAGE_VERSION);
-	log_int(&record, "pid", getpid());
-	log_int(&record, "services", (int64_t)facts->services);
-	log_int(&record, "listeners", (int64_t)facts->listeners);
-	log_string(&record, "loop", facts->loop);
-	log_string(&record, "spawn", facts->spawn);
 	log_end(&record);
 }

@@ -60,6 +60,13 @@ struct report_subject *report_subject_new(
 /* Tells what is still pending and frees. */
 void report_subject_free(struct report_subject *subject);
 
+/*
+ * The service has another configuration from now on; what is still to be told of the old one is
+ * copied. sink takes the place of the one it has, which is closed; NULL: it stays.
+ */
+void report_subject_set(
+	struct report_subject *subject, const struct conf_service *conf, struct log_sink *sink);
+
 const struct report_counts *report_subject_counts(const struct report_subject *subject);
 
 /* Goes on counting from counts. */
@@ -135,9 +142,6 @@ struct report_takeover {
 
 void report_upgrade(struct report *report, const struct report_takeover *takeover);
 
-/* Something that superd itself wanted to do and could not. */
-void report_failed(struct report *report, const char *step, const char *text);
-
 /* Tells what waits for its second, now. */
 void report_flush(struct report *report);
 
@@ -166,5 +170,26 @@ void report_status(struct report_subject *subject, const struct report_glance *g
 /* superd's other own lines: "stop", "signal", "ready", ...; text may be NULL. */
 void report_daemon(struct report *report, enum log_level level, const char *event, const char *key,
 	const char *text);
+
+/* superd's own lines go to sink (NULL: where they went), from level on, unless one is forced. */
+void report_set_log(struct report *report, struct log_sink *sink, enum log_level level);
+
+/* A step of superd's own that failed (LEVEL_ERROR: event=error) or went through with a remark
+   (event=warning). */
+void report_problem(
+	struct report *report, enum log_level level, const char *step, const char *text);
+
+/* What a reload has done. */
+struct report_reload_facts {
+	uint64_t generation;
+	size_t added;
+	size_t changed;
+	size_t removed;
+	size_t kept;
+	int64_t ms;
+	uint64_t count; /* of reloads since the last such line */
+};
+
+void report_reload(struct report *report, const struct report_reload_facts *facts);
 
 #endif

@@ -22,13 +22,3 @@ void report_upgrade(struct report *report, const struct report_takeover *takeove
 	log_int(&record, "programs", (int64_t)takeover->programs);
 	log_end(&record);
 }
-
-void report_failed(struct report *report, const char *step, const char *text)
-{
-	struct log_record record;
-
-	log_begin(&record, report->sink, LEVEL_ERROR, "error");
-	log_string(&record, "step", step);
-	log_string(&record, "error", text);
-	log_end(&record);
-}

@@ -24,10 +24,22 @@ const char *service_state_name(enum service_state state)
 	return names[state];
 }
 
+/* Whether a program has every socket of it. */
+static bool group_is_busy(const struct service_group *group)
+{
+	if (group->busy != 0)
+		return true;
+	for (size_t i = 0; i < group->count; i++) {
+		if (group->listeners[i].held == 0)
+			return false;
+	}
+	return true;
+}
+
 static bool service_all_busy(const struct service *service)
 {
 	for (size_t i = 0; i < service->group_count; i++) {
-		if (service->groups[i].busy == 0)
+		if (!group_is_busy(&service->groups[i]))
 			return false;
 	}
 	return true;
@@ -59,9 +71,11 @@ void service_pause(struct service *service, bool paused)
 /* Whether the group's sockets are to be watched while the service is in state. */
 static bool group_wants_watch(const struct service_group *group, enum service_state state)
 {
+	if (group->busy != 0)
+		return false;
 	switch (state) {
 	case SERVICE_LISTENING:
-		return group->busy == 0;
+		return true;
 	case SERVICE_FULL: /* who comes now is refused, or waits in the kernel's backlog */
 		return !group->wait && group->service->conf->limits.on_full == ON_FULL_REFUSE;
 	default:
@@ -69,7 +83,7 @@ static bool group_wants_watch(const struct service_group *group, enum service_st
 	}
 }
 
-static void service_open_failed(struct listener *listener, const struct error *error)
+void service_open_failed(struct listener *listener, const struct error *error)
 {
 	struct service_group *group = listener->owner;
 
@@ -102,13 +116,15 @@ void service_update_watch(struct service *service)
 			continue;
 		group->watched = watched;
 		for (size_t j = 0; j < group->count; j++) {
-			if (listener_watch(&group->listeners[j], watched, &error) != 0)
-				service_open_failed(&group->listeners[j], &error);
+			struct listener *listener = &group->listeners[j];
+
+			if (listener_watch(listener, watched && listener->held == 0, &error) != 0)
+				service_open_failed(listener, &error);
 		}
 	}
 }
 
-static void service_ready(struct listener *listener)
+void service_ready(struct listener *listener)
 {
 	struct service_group *group = listener->owner;
 
@@ -119,19 +135,18 @@ static void service_ready(struct listener *listener)
 	service_update_watch(group->service);
 }
 
-/* A listener that has just been opened is not watched yet: the group is looked at again. */
-static void group_refresh(struct service_group *group)
+void service_group_refresh(struct service_group *group)
 {
 	group->watched = false;
 	service_update_watch(group->service);
 }
 
-static void service_opened(struct listener *listener)
+void service_opened(struct listener *listener)
 {
 	struct service_group *group = listener->owner;
 
 	report_open(group->service->report, listener->conf->text);
-	group_refresh(group);
+	service_group_refresh(group);
 }
 
 static void service_throttle_over(struct loop_timer *timer)
@@ -147,50 +162,20 @@ static void service_stderr_line(void *owner, const char *text, size_t length, ui
 	report_stderr(service->report, text, length, dropped);
 }
 
-/* Whether socket b belongs to the group that began with socket a. */
-static bool sockets_together(const struct conf_socket *a, const struct conf_socket *b)
+struct errpipe *service_make_errpipe(struct service *service)
 {
-	return a->type != SOCK_DGRAM && b->type != SOCK_DGRAM;
+	return errpipe_new(service->context->loop, service_stderr_line, service);
 }
 
-/*
- * Cuts the sockets into groups: all that are accepted on or handed over together, then each
- * datagram socket alone. The listeners are laid out group by group.
- */
-static int service_make_groups(struct service *service)
+static int service_make_sockets(struct service *service)
 {
-	static const struct listener_events events = {
-		.ready_cb = service_ready,
-		.opened_cb = service_opened,
-		.failed_cb = service_open_failed,
-	};
-	const struct conf_service *conf = service->conf;
-	struct service_group *group = NULL;
-	size_t placed = 0;
+	struct service_sockets sockets;
+	int result = service_sockets_make(service, service->conf, &sockets);
 
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t i = 0; i < conf->socket_count; i++) {
-			const struct conf_socket *socket = &conf->sockets[i];
-
-			if ((socket->type == SOCK_DGRAM) != (pass == 1))
-				continue;
-			if (group == NULL || !sockets_together(group->listeners[0].conf, socket)) {
-				group = &service->groups[service->group_count++];
-				group->service = service;
-				group->wait = socket->wait;
-				group->listeners = &service->listeners[placed];
-			}
-			listener_init(&service->listeners[placed++], conf, socket, &events,
-				service->context->loop, group);
-			service->listeners[placed - 1].given = service->context->given;
-			group->count++;
-		}
-	}
-	for (size_t i = 0; i < service->group_count; i++) {
-		if (service->groups[i].wait && service_wait_init(&service->groups[i]) != 0)
-			return -1;
-	}
-	return 0;
+	service->listeners = sockets.listeners;
+	service->groups = sockets.groups;
+	service->group_count = sockets.group_count;
+	return result;
 }
 
 int service_new(struct service_context *context, const struct conf_service *conf,
@@ -206,18 +191,17 @@ int service_new(struct service_context *context, const struct conf_service *conf
 	made->context = context;
 	made->stopped = true;
 	made->throttle.fire_cb = service_throttle_over;
+	made->gone.service = made;
+	made->gone.wait = true;
 	made->report = report_subject_new(context->report, conf, sink);
 	if (made->report == NULL)
 		log_sink_close(sink);
-	made->listeners = calloc(conf->socket_count + 1, sizeof(*made->listeners));
-	made->groups = calloc(conf->socket_count + 1, sizeof(*made->groups));
 	made->sources = limit_new();
 	if (conf->stderr_to == STDERR_LOG)
-		made->errpipe = errpipe_new(context->loop, service_stderr_line, made);
+		made->errpipe = service_make_errpipe(made);
 	if (made->sources != NULL)
 		limit_set_policy(made->sources, &conf->limits.sources);
-	if (made->report == NULL || made->listeners == NULL || made->groups == NULL ||
-		made->sources == NULL || service_make_groups(made) != 0 ||
+	if (made->report == NULL || made->sources == NULL || service_make_sockets(made) != 0 ||
 		(conf->stderr_to == STDERR_LOG && made->errpipe == NULL)) {
 		service_free(made);
 		return error_set(error, ENOMEM, "service %s", conf->name);
@@ -229,8 +213,7 @@ int service_new(struct service_context *context, const struct conf_service *conf
 int service_need_errpipe(struct service *service)
 {
 	if (service->errpipe == NULL)
-		service->errpipe =
-			errpipe_new(service->context->loop, service_stderr_line, service);
+		service->errpipe = service_make_errpipe(service);
 	return service->errpipe != NULL ? 0 : -1;
 }
 
@@ -249,15 +232,12 @@ void service_free(struct service *service)
 {
 	service_stop(service);
 	service_unstarve(service);
-	for (size_t i = 0; i < service->group_count; i++) {
-		free(service->groups[i].fds);
-		free(service->groups[i].names);
-	}
+	service_sockets_free(&(struct service_sockets){.listeners = service->listeners,
+		.groups = service->groups,
+		.group_count = service->group_count});
 	errpipe_free(service->errpipe);
 	limit_free(service->sources);
 	report_subject_free(service->report);
-	free(service->groups);
-	free(service->listeners);
 	free(service);
 }
 
@@ -329,8 +309,13 @@ void service_stop(struct service *service)
 	service->stopped = true;
 	loop_timer_stop(service->context->loop, &service->throttle);
 	for (size_t i = 0; service->listeners != NULL && i < service->conf->socket_count; i++) {
-		if (service->listeners[i].conf != NULL)
-			listener_close(&service->listeners[i]);
+		struct listener *listener = &service->listeners[i];
+
+		if (listener->conf == NULL)
+			continue;
+		if (listener->held != 0)
+			service_hold(service->context, listener, 0);
+		listener_close(listener);
 	}
 	for (size_t i = 0; i < service->group_count; i++)
 		service->groups[i].watched = false;
@@ -434,8 +419,10 @@ void service_reaped(
 		if (group == NULL)
 			service_note_success(service);
 	}
-	if (group != NULL)
+	if (group != NULL) {
 		service_wait_end(group, child, status);
+		service_release(service->context, child->pid);
+	}
 	if (service->running == 0 && service->errpipe != NULL)
 		errpipe_idle(service->errpipe);
 	service_update_watch(service);

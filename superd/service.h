@@ -48,6 +48,7 @@ struct service_context {
 	unsigned load_permille; /* the 1-minute load, */
 	int64_t load_ns;        /* and when it was read; 0: never */
 	struct sockdiag *sockdiag; /* NULL: no service has `idle` */
+	struct listener *held;     /* those with `held`: a program of another group has them */
 	struct child *idle;        /* whose silence is to be asked for at the end of the turn */
 	uint64_t last_id;          /* of connections and wait programs */
 	struct service *starved;   /* waiting for descriptors, processes or slots */
@@ -75,15 +76,18 @@ struct service {
 	struct listener *listeners; /* one for each socket of conf, grouped */
 	struct service_group *groups;
 	size_t group_count;
+	struct service_group gone; /* of wait programs whose sockets it has no more: without any */
 	bool stopped;
 	bool paused;
 	bool draining; /* by service_drain() */
 	bool starved;  /* in context->starved */
 	struct service *starved_next;
 	struct service *retired_next; /* of a service_list */
-	int place;                    /* in what an upgrade hands over; set when it does */
+	bool planned;                 /* reload: it stands in the new configuration */
+	int place;                    /* upgrade: in what is handed over */
 	unsigned running;             /* its entries in the child table */
 	struct limit *sources;
+	bool recount;            /* sources was emptied: its live children are to be given to it */
 	struct errpipe *errpipe; /* NULL unless stderr = log */
 	struct report_subject *report;
 	unsigned failures;          /* in a row */
@@ -140,12 +144,16 @@ void service_update_watch(struct service *service);
 
 /*
  * A program that was started by a superd before this one is a program of service from now on.
- * child has everything but its owner and what it runs on: the group of sockets that begins with
- * the endpoint group, where there is one (NULL: it has a connection), by the mark that group had
- * then. Its deadline is due at due_ns (0: it has none).
+ * child has everything but its owner and what it runs on: a connection (group NULL), or the group
+ * of sockets that begins with the endpoint group, by the mark that group had then. Its deadline
+ * is due at due_ns (0: it has none).
  */
 void service_adopt(struct service *service, struct child *child, const char *group, int64_t mark_ns,
 	int64_t due_ns);
+
+/* The wait program pid has the listener's socket, whether the listener's group is busy with it or
+   not. Nothing where there is no such program. */
+void service_adopt_socket(struct service *service, struct listener *listener, pid_t pid);
 
 /* Makes sure that there is an errpipe, for programs that were started with one. Returns 0, or -1
    (out of memory). */

@@ -9,14 +9,14 @@
 /*
  * The group of sockets that began with endpoint. The streams of a service are one group, whatever
  * it begins with now. NULL where the service has no such sockets any more, or another program has
- * them.
+ * them, or endpoint is "" because the program lost its sockets before.
  */
 static struct service_group *adopt_group(struct service *service, const char *endpoint)
 {
 	bool datagrams =
 		strncmp(endpoint, "udp ", 4) == 0 || strncmp(endpoint, "unix-dgram ", 11) == 0;
 
-	for (size_t i = 0; i < service->group_count; i++) {
+	for (size_t i = 0; endpoint[0] != '\0' && i < service->group_count; i++) {
 		struct service_group *group = &service->groups[i];
 		const struct conf_socket *first = group->listeners[0].conf;
 
@@ -39,8 +39,20 @@ void service_adopt(struct service *service, struct child *child, const char *gro
 	if (sockets != NULL) {
 		sockets->busy = child->pid;
 		sockets->mark_ns = mark_ns;
-	} else if (group == NULL) {
+	} else if (group != NULL) {
+		child->detail = &service->gone;
+	} else {
 		limit_adopt(service->sources, &child->peer); /* out of memory: it counts less */
 	}
 	service_deadline_resume(child, due_ns);
+}
+
+void service_adopt_socket(struct service *service, struct listener *listener, pid_t pid)
+{
+	struct service_group *group = listener->owner;
+
+	if (group->busy == pid || children_find(service->context->children, pid) == NULL)
+		return;
+	service_hold(service->context, listener, pid);
+	service_group_refresh(group);
 }

@@ -4,6 +4,8 @@
 #include "config.h"
 #include "superd/service_list.h"
 
+#include "superd/service_change.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,10 +23,6 @@ struct service **service_list_replace(
 	struct service **old = list->items;
 
 	free(list->by_name);
-	for (size_t i = 0; i < count; i++)
-		by_name[i] = items[i];
-	if (count > 0)
-		qsort(by_name, count, sizeof(struct service *), list_compare);
 	list->items = items;
 	list->by_name = by_name;
 	list->count = count;
@@ -52,7 +50,7 @@ struct service *service_list_find(const struct service_list *list, const char *n
 
 void service_list_retire(struct service_list *list, struct service *service)
 {
-	service_stop(service);
+	service_retire(service);
 	service->retired_next = list->retired;
 	list->retired = service;
 }

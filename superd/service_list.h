@@ -19,11 +19,13 @@ struct service_list {
 	struct service *retired; /* stopped, linked by retired_next; freed when nothing uses them */
 };
 
+/* Fills by_name with the count services of items, sorted. */
+void service_list_sort(struct service *const *items, struct service **by_name, size_t count);
+
 /*
  * Puts count services, which become the list's, in place of those it has, which become the
- * caller's. items is an array from malloc(3) that becomes the list's too. Returns the array it
- * had (the caller's to free), NULL where there was none; cannot fail where by_name, room for
- * count pointers, is given (it becomes the list's).
+ * caller's. items and by_name (the same, sorted) are arrays from malloc(3) that become the list's,
+ * too. Returns the array it had (the caller's to free), NULL where there was none.
  */
 struct service **service_list_replace(
 	struct service_list *list, struct service **items, struct service **by_name, size_t count);
@@ -31,7 +33,8 @@ struct service **service_list_replace(
 /* The service of that name that is in the configuration, or NULL. */
 struct service *service_list_find(const struct service_list *list, const char *name);
 
-/* Takes over a service that the configuration has no more: it is stopped here. */
+/* Takes over a service that the configuration has no more: it is stopped here, its sockets are
+   left to be closed (service_retire()). */
 void service_list_retire(struct service_list *list, struct service *service);
 
 /*

@@ -250,3 +250,43 @@ void spawn_reaped(struct spawn *spawn, pid_t pid)
 		spawn_tell(spawn, slot);
 	}
 }
+
+/* The first slot that is taken for owner, from slot on; NULL: none. */
+static const struct spawn_slot *spawn_find(
+	const struct spawn *spawn, const struct spawn_slot *slot, const void *owner)
+{
+	for (; slot < spawn->slots + SPAWN_SLOTS; slot++) {
+		if (slot->taken && slot->owner == owner)
+			return slot;
+	}
+	return NULL;
+}
+
+bool spawn_uses_owner(const struct spawn *spawn, const void *owner)
+{
+	return spawn->busy > 0 && spawn_find(spawn, spawn->slots, owner) != NULL;
+}
+
+bool spawn_uses_sockets(const struct spawn *spawn, const void *owner)
+{
+	const struct spawn_slot *slot = spawn->busy > 0 ? spawn->slots : NULL;
+
+	while (slot != NULL && (slot = spawn_find(spawn, slot, owner)) != NULL) {
+		if (slot->request.listening)
+			return true;
+		slot++;
+	}
+	return false;
+}
+
+bool spawn_uses_conf(const struct spawn *spawn, const struct conf_service *services, size_t count)
+{
+	for (size_t i = 0; i < SPAWN_SLOTS && spawn->busy > 0; i++) {
+		const struct spawn_slot *slot = &spawn->slots[i];
+
+		if (slot->taken && slot->request.conf >= services &&
+			slot->request.conf < services + count)
+			return true;
+	}
+	return false;
+}

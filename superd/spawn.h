@@ -121,6 +121,15 @@ size_t spawn_busy(const struct spawn *spawn);
 size_t spawn_collect(struct spawn *spawn, int64_t now_ns,
 	void (*stuck_cb)(void *pool_owner, void *owner, pid_t pid), void *pool_owner);
 
+/* Whether a start for owner that is under way uses listening sockets of superd's. */
+bool spawn_uses_sockets(const struct spawn *spawn, const void *owner);
+
+/* Whether a start that is under way belongs to owner. */
+bool spawn_uses_owner(const struct spawn *spawn, const void *owner);
+
+/* Whether a start that is under way uses one of count services that lie in a row. */
+bool spawn_uses_conf(const struct spawn *spawn, const struct conf_service *services, size_t count);
+
 /* pid has been reaped: its slot, if it still has one, is free at the next collect; to be called
    while what owns it still exists. */
 void spawn_reaped(struct spawn *spawn, pid_t pid);

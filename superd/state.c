@@ -47,6 +47,7 @@ static const struct state_field listener_fields[] = {
 	FIELD(state_listener, endpoint, STATE_TEXT, 0, ENDPOINT_BYTES),
 	NUMBER(state_listener, fd, 3, INT_MAX),
 	FLAG(state_listener, lent),
+	NUMBER(state_listener, holder, 0, INT_MAX),
 	FIELD(state_listener, path_device, STATE_LONG, INT64_MIN, INT64_MAX),
 	FIELD(state_listener, path_inode, STATE_LONG, INT64_MIN, INT64_MAX),
 };
@@ -94,6 +95,7 @@ static const struct state_field child_fields[] = {
 	NUMBER(state_child, service, 0, ROWS_MAX),
 	FIELD(state_child, id, STATE_LONG, 0, INT64_MAX),
 	TIME(state_child, started_ns),
+	FLAG(state_child, waits),
 	FIELD(state_child, group, STATE_TEXT, 0, ENDPOINT_BYTES),
 	FIELD(state_child, peer, STATE_PEER, 0, 0),
 	FIELD(state_child, local, STATE_PEER, 0, 0),

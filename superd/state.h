@@ -27,6 +27,7 @@ struct state_listener {
 	char *endpoint; /* as the configuration writes it; for people */
 	int fd;
 	bool lent;           /* who gave it holds it too (inherit.h) */
+	int holder;          /* the wait program that has it; 0: none */
 	int64_t path_device; /* of its unix name; 0: none that is superd's */
 	int64_t path_inode;
 };
@@ -50,7 +51,8 @@ struct state_child {
 	int service; /* its place in the list */
 	int64_t id;
 	int64_t started_ns;
-	char *group; /* a wait program: the endpoint its group of sockets begins with; "": none */
+	bool waits;  /* it has sockets of its service, not a connection */
+	char *group; /* the endpoint these begin with; "": the service has none of them any more */
 	struct peer peer;
 	struct peer local;
 	int64_t cookie;

@@ -197,8 +197,8 @@ static void restore_child(
 	children_add(service->context->children, child);
 	if (entry->sentenced)
 		children_sentence(service->context->children, child);
-	service_adopt(service, child, entry->group[0] != '\0' ? entry->group : NULL, entry->mark_ns,
-		entry->due_ns);
+	service_adopt(
+		service, child, entry->waits ? entry->group : NULL, entry->mark_ns, entry->due_ns);
 }
 
 static int restore_children(struct super *super, const struct state *state,
@@ -211,7 +211,7 @@ static int restore_children(struct super *super, const struct state *state,
 		struct child *child;
 
 		if (!child_is_ours(entry->pid)) {
-			report_failed(context->report, "upgrade",
+			report_problem(context->report, LEVEL_ERROR, "upgrade",
 				"a program of the state is no child of superd");
 			continue;
 		}
@@ -272,6 +272,25 @@ static const struct state_listener *restore_find(const struct state *state, int 
 			return &state->listeners[i];
 	}
 	return NULL;
+}
+
+/* The sockets that wait programs of other groups have, once the listeners are open. */
+void super_restore_holders(struct super *super)
+{
+	const struct state *state = &super->options->arrival->state;
+
+	for (size_t i = 0; i < super->services.count; i++) {
+		struct service *service = super->services.items[i];
+
+		for (size_t j = 0; j < service->conf->socket_count; j++) {
+			struct listener *listener = &service->listeners[j];
+			const struct state_listener *entry =
+				listener->fd >= 0 ? restore_find(state, listener->fd) : NULL;
+
+			if (entry != NULL && entry->holder != 0)
+				service_adopt_socket(service, listener, entry->holder);
+		}
+	}
 }
 
 /* The name of a unix socket that no service has any more, if it is that socket's still. */

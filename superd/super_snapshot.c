@@ -64,6 +64,9 @@ static void snapshot_listeners(struct snapshot *snapshot, const struct service *
 			.endpoint = snapshot_text(snapshot, listener->conf->text),
 			.fd = listener->fd,
 			.lent = listener->lent,
+			.holder = listener->held != 0
+					  ? listener->held
+					  : ((const struct service_group *)listener->owner)->busy,
 			.path_device = (int64_t)listener->path_device,
 			.path_inode = (int64_t)listener->path_inode,
 		};
@@ -105,8 +108,9 @@ static void snapshot_child(void *owner, struct child *child)
 		.service = service->place,
 		.id = (int64_t)child->id,
 		.started_ns = child->started_ns,
-		.group = snapshot_text(
-			snapshot, group != NULL ? group->listeners[0].conf->text : ""),
+		.waits = group != NULL,
+		.group = snapshot_text(snapshot,
+			group != NULL && group->count > 0 ? group->listeners[0].conf->text : ""),
 		.peer = child->peer,
 		.local = child->local,
 		.cookie = (int64_t)child->cookie,

@@ -113,6 +113,7 @@ static int super_build_services(struct super *super, struct error *error)
 		result = super_make_service(super, &conf->services[i], &items[count], error);
 		count += result == 0;
 	}
+	service_list_sort(items, by_name, count);
 	service_list_replace(&super->services, items, by_name, count);
 	return result;
 }
@@ -237,7 +238,7 @@ static void super_opened(struct super *super, size_t open)
 				.programs = children_count(context->children)});
 		break;
 	case UPGRADE_BACK:
-		report_failed(context->report, "upgrade", arrival->why);
+		report_problem(context->report, LEVEL_ERROR, "upgrade", arrival->why);
 		break;
 	default:
 		report_start(context->report,
@@ -267,6 +268,8 @@ int super_open(struct super *super, struct error *error)
 			super->services.count == 0 ? ": every service is disabled" : "");
 		return EX_UNAVAILABLE;
 	}
+	if (super->options->arrival->role != UPGRADE_NONE)
+		super_restore_holders(super);
 	/* A daemon keeps no folder busy; all paths of the configuration are absolute. */
 	if (chdir("/") != 0) {
 		error_set(error, errno, "chdir /");

@@ -29,7 +29,7 @@ static void handover_fail(struct super *super, const char *problem)
 	loop_timer_stop(super->context.loop, &handover->again);
 	handover->stage = HANDOVER_NONE;
 	handover->done_cb = NULL;
-	report_failed(super->context.report, "upgrade", problem);
+	report_problem(super->context.report, LEVEL_ERROR, "upgrade", problem);
 	if (done_cb != NULL)
 		done_cb(handover->owner, problem);
 }

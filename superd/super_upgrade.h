@@ -54,6 +54,9 @@ int super_restore(struct super *super, struct error *error);
 /* RLIMIT_NOFILE as the first superd was started with. */
 void super_restore_limit(struct rlimit *open_files, const struct state *state);
 
+/* Sets apart the listeners whose sockets wait programs of other groups have; they must be open. */
+void super_restore_holders(struct super *super);
+
 /* The sockets that nobody took are closed, and their unix names removed: there is no way back any
    more. */
 void super_restore_end(struct super *super);
