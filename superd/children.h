@@ -34,7 +34,7 @@ struct child {
 	struct child *idle_next;    /* the owner's: in the list of those to be asked about */
 	uint64_t cookie;            /* of its connection's socket; 0: its silence does not matter */
 	int64_t active_ns;          /* when a byte was last known to move */
-	struct peer local;          /* with a cookie: the own end */
+	struct peer local;          /* of its connection: the own end, where it is known */
 	struct peer peer;
 	pid_t pid;
 	bool overdue;   /* its deadline has passed: it was asked to end */

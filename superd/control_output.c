@@ -97,7 +97,8 @@ static int output_dump(const char *bytes, size_t length, void *output)
 
 void control_output_json(struct control_output *output, json_t *value)
 {
-	if (value == NULL || json_dump_callback(value, output_dump, output, JSON_ENCODE_ANY) != 0)
+	if (value == NULL || json_dump_callback(value, output_dump, output,
+				     JSON_ENCODE_ANY | JSON_REAL_PRECISION(12)) != 0)
 		output->failed = true;
 	json_decref(value);
 }

@@ -123,8 +123,25 @@ superd_libsuperd_a_SOURCES += \
 	superd/service_list.c superd/service_list.h \
 	superd/service_change.c superd/service_change.h superd/service_sockets.c \
 	superd/service_accept.c superd/service_deadline.c superd/service_launch.c superd/service_wait.c \
-	superd/super.c superd/super.h superd/super_private.h superd/super_start.c superd/super_stop.c
+	superd/super.c superd/super.h superd/super_private.h superd/super_start.c superd/super_stop.c \
+	superd/super_reload.c \
+	superd/super_answer.h superd/super_connections.c superd/super_metrics.c \
+	superd/super_explain.c superd/super_explain.h superd/super_glance.c superd/super_ops.c \
+	superd/super_process.c superd/super_process.h superd/super_status.c
 
 sbin_PROGRAMS += superd/superd
 superd_superd_SOURCES = superd/main.c
 superd_superd_LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(JANSSON_LIBS)
+
+# its control program; what shows answers is a library, for the tests
+noinst_LIBRARIES += superd/libsuperctl.a
+superd_libsuperctl_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+superd_libsuperctl_a_SOURCES = \
+	superd/superctl_connections.c superd/superctl_status.c superd/superctl_view.h \
+	superd/superctl_table.c superd/superctl_table.h \
+	superd/superctl_text.c superd/superctl_text.h \
+	superd/superctl_top.c superd/superctl_top.h
+sbin_PROGRAMS += superd/superctl
+superd_superctl_SOURCES = superd/superctl.c
+superd_superctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+superd_superctl_LDADD = superd/libsuperctl.a superd/libsuperd.a $(JANSSON_LIBS)

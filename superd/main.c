@@ -184,15 +184,13 @@ static char *service_directory(const char *exe)
 }
 
 /* A path that still means the same once superd has gone to "/", to be freed; NULL stays NULL. */
-static char *absolute_path(const char *path)
+static char *absolute_path(const char *path, const char *directory)
 {
-	char folder[PATH_MAX];
 	char *joined;
 
 	if (path == NULL)
 		return NULL;
-	if (path[0] == '/' || getcwd(folder, sizeof(folder)) == NULL ||
-		asprintf(&joined, "%s/%s", folder, path) < 0)
+	if (path[0] == '/' || directory == NULL || asprintf(&joined, "%s/%s", directory, path) < 0)
 		return strdup(path);
 	return joined;
 }
@@ -307,7 +305,7 @@ static int refuse(const struct upgrade_arrival *arrival, char **argv, const stru
 static int run(struct command *command)
 {
 	char *folder = service_directory(command->options.exe);
-	char *pid_file = absolute_path(command->options.pid_file);
+	char *pid_file = absolute_path(command->options.pid_file, command->options.directory);
 	int status;
 
 	command->options.service_directory = folder;

@@ -28,8 +28,6 @@ int reload_new(const struct reload_host *host, const struct conf *conf, struct r
 	made->host = *host;
 	made->loop = host->context->loop;
 	made->current = conf;
-	made->generation = 1;
-	made->loaded_ns = clock_wall_ns();
 	made->step.fire_cb = reload_step_timer;
 	made->sweep.fire_cb = reload_sweep_timer;
 	made->story_timer.fire_cb = reload_story_timer;
@@ -388,20 +386,4 @@ void reload_warn(struct reload *reload, const char *text)
 bool reload_busy(const struct reload *reload)
 {
 	return reload->stage != RELOAD_IDLE;
-}
-
-uint64_t reload_generation(const struct reload *reload)
-{
-	return reload->generation;
-}
-
-int64_t reload_loaded_ns(const struct reload *reload)
-{
-	return reload->loaded_ns;
-}
-
-void reload_restore(struct reload *reload, uint64_t generation, int64_t loaded_ns)
-{
-	reload->generation = generation;
-	reload->loaded_ns = loaded_ns;
 }

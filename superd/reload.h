@@ -32,9 +32,10 @@ struct reload_host {
 	/* Opens the sink of a log block, as log_sink_open() does. */
 	int (*sink_cb)(void *owner, const struct conf_log *log, struct log_sink **sink,
 		struct error *error);
-	/* The part that is superd's own: what can fail, and then either of the others. */
+	/* The part that is superd's own: what can fail, and then either of the others. commit_cb
+	   returns the number of the configuration: one more than that of the last one. */
 	int (*prepare_cb)(void *owner, const struct conf *conf, struct error *error);
-	void (*commit_cb)(void *owner, const struct conf *conf);
+	uint64_t (*commit_cb)(void *owner, const struct conf *conf);
 	void (*abort_cb)(void *owner);
 	/* A reload has begun, has ended (not for reload_diff()). */
 	void (*begun_cb)(void *owner);
@@ -80,11 +81,5 @@ void reload_warn(struct reload *reload, const char *text);
 
 /* Whether one is under way. */
 bool reload_busy(const struct reload *reload);
-
-/* How often a configuration came into force, the first one included, and when the last one did
-   (wall clock, ns); a superd that goes on for another has its figures. */
-uint64_t reload_generation(const struct reload *reload);
-int64_t reload_loaded_ns(const struct reload *reload);
-void reload_restore(struct reload *reload, uint64_t generation, int64_t loaded_ns);
 
 #endif

@@ -88,14 +88,12 @@ static void commit_watch(struct reload *reload)
 	}
 }
 
-static void commit_note(struct reload *reload)
+static void commit_note(struct reload *reload, uint64_t generation)
 {
 	const size_t *counts = reload->plan.counts;
 
-	reload->generation++;
-	reload->loaded_ns = clock_wall_ns();
 	reload->facts = (struct report_reload_facts){
-		.generation = reload->generation,
+		.generation = generation,
 		.added = counts[RELOAD_ADD],
 		.changed = counts[RELOAD_CHANGE],
 		.removed = counts[RELOAD_REMOVE],
@@ -108,6 +106,7 @@ int reload_commit(struct reload *reload, struct error *error)
 {
 	const struct reload_host *host = &reload->host;
 	struct commit_room room;
+	uint64_t generation;
 
 	if (room_make(&room, &reload->plan) != 0) {
 		room_free(&room);
@@ -125,9 +124,9 @@ int reload_commit(struct reload *reload, struct error *error)
 	commit_services(reload);
 	free(service_list_replace(host->list, room.items, room.by_name, room.count));
 	host->context->conf = reload->conf;
-	host->commit_cb(host->owner, reload->conf);
+	generation = host->commit_cb(host->owner, reload->conf);
 	commit_watch(reload);
-	commit_note(reload);
+	commit_note(reload, generation);
 	*room.old = (struct reload_old){
 		.next = reload->olds, .conf = reload->current, .plan = reload->plan};
 	reload->olds = room.old;

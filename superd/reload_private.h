@@ -64,8 +64,6 @@ struct reload {
 	struct loop *loop;
 	bool stopping;
 	const struct conf *current;
-	uint64_t generation;
-	int64_t loaded_ns;       /* wall clock */
 	struct reload_job *jobs; /* the first one is under way, unless idle */
 	enum reload_stage stage;
 	int64_t begun_ns;

@@ -134,14 +134,12 @@ static enum admit_verdict accept_verdict(struct service *service, const struct p
 }
 
 /* Keeps what is needed to ask the kernel how long the connection has been silent. */
-static void accept_note_idle(
-	const struct service *service, struct child *child, int fd, const struct peer *local)
+static void accept_note_idle(const struct service *service, struct child *child, int fd)
 {
 	const char *device = service->conf->bind_device;
 
 	if (sockdiag_cookie(fd, &child->cookie) != 0)
 		return;
-	child->local = *local;
 	child->bound = device != NULL ? if_nametoindex(device) : 0;
 	child->idle_ns = service->conf->limits.idle_ns;
 	child->active_ns = loop_now_ns(service->context->loop);
@@ -161,8 +159,9 @@ static bool accept_connection(struct service *service, const struct listener *li
 	}
 	accept_banner(service, fd);
 	accept_local(listener, fd, &local);
+	child->local = local;
 	if (service->conf->limits.idle_ns > 0 && local.family != AF_UNSPEC)
-		accept_note_idle(service, child, fd, &local);
+		accept_note_idle(service, child, fd);
 	if (service_launch(service, &(struct service_launch){.slot = slot,
 					    .child = child,
 					    .listener = listener,

@@ -17,6 +17,14 @@ static int list_compare(const void *a, const void *b)
 	return strcmp((*one)->conf->name, (*other)->conf->name);
 }
 
+void service_list_sort(struct service *const *items, struct service **by_name, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		by_name[i] = items[i];
+	if (count > 0)
+		qsort(by_name, count, sizeof(struct service *), list_compare);
+}
+
 struct service **service_list_replace(
 	struct service_list *list, struct service **items, struct service **by_name, size_t count)
 {

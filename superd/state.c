@@ -124,12 +124,13 @@ static const struct state_field state_fields[] = {
 	TIME(state, left_ns),
 	TIME(state, started_ns),
 	FIELD(state, generation, STATE_LONG, 0, INT64_MAX),
-	FIELD(state, loaded_wall_ns, STATE_LONG, INT64_MIN, INT64_MAX),
 	FIELD(state, last_id, STATE_LONG, 0, INT64_MAX),
 	FIELD(state, open_files_soft, STATE_LONG, -1, INT64_MAX),
 	FIELD(state, open_files_hard, STATE_LONG, -1, INT64_MAX),
 	FIELD(state, pid_path, STATE_BYTES, 0, PATH_BYTES),
 	DESCRIPTOR(state, pid_fd),
+	FIELD(state, control_path, STATE_BYTES, 0, PATH_BYTES),
+	DESCRIPTOR(state, control_fd),
 	LIST(state, listeners, listener_count, &listener_shape),
 	LIST(state, services, service_count, &service_shape),
 	LIST(state, children, child_count, &child_shape),
@@ -148,7 +149,11 @@ void state_free(struct state *state)
 
 int state_each_fd(const struct state *state, int (*fd_cb)(void *owner, int fd), void *owner)
 {
-	int result = state->pid_fd >= 0 ? fd_cb(owner, state->pid_fd) : 0;
+	const int own[] = {state->pid_fd, state->control_fd};
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < LENGTH(own); i++)
+		result = own[i] >= 0 ? fd_cb(owner, own[i]) : 0;
 
 	for (size_t i = 0; result == 0 && i < state->listener_count; i++)
 		result = fd_cb(owner, state->listeners[i].fd);

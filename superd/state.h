@@ -72,17 +72,18 @@ struct state_child {
 struct state {
 	int version;
 	int pid;
-	char *exe;              /* the path of the program, as it was when it was started */
-	char *directory;        /* where it was started */
-	int64_t left_ns;        /* when the old one stopped serving */
-	int64_t started_ns;     /* when the first of them began */
-	int64_t generation;     /* of the configuration, */
-	int64_t loaded_wall_ns; /* and when it was loaded */
+	char *exe;          /* the path of the program, as it was when it was started */
+	char *directory;    /* where it was started */
+	int64_t left_ns;    /* when the old one stopped serving */
+	int64_t started_ns; /* when the first of them began */
+	int64_t generation; /* of the configuration */
 	int64_t last_id;
 	int64_t open_files_soft; /* RLIMIT_NOFILE as the first was started; -1: infinity */
 	int64_t open_files_hard;
-	char *pid_path; /* "": none */
-	int pid_fd;     /* -1: none */
+	char *pid_path;     /* "": none */
+	int pid_fd;         /* -1: none */
+	char *control_path; /* "": none */
+	int control_fd;     /* -1: none */
 	size_t listener_count;
 	struct state_listener *listeners;
 	size_t service_count;

@@ -44,6 +44,12 @@ static void super_turn(void *owner)
 		loop_timer_start(context->loop, &super->log_timer, now_ns + LOG_TIMER_NS);
 }
 
+static void super_left(void *owner, void *service, int64_t took_ns)
+{
+	(void)owner;
+	service_started(service, took_ns);
+}
+
 /* It only ends the wait: super_turn() does the work. */
 static void super_wake_timer(struct loop_timer *timer)
 {
@@ -71,6 +77,7 @@ static void super_reaped(
 
 	if (child == NULL) {
 		super_upgrade_reaped(super, pid, status);
+		reload_reaped(super->reload, pid, status);
 		return;
 	}
 	spawn_reaped(super->context.spawn, pid);
@@ -88,6 +95,14 @@ static void super_ignored(struct super *super, int signal)
 	super->ignored_ns = now_ns;
 	report_daemon(
 		super->context.report, LEVEL_NOTICE, "ignored", "signal", sigabbrev_np(signal));
+}
+
+static void super_hangup(struct super *super)
+{
+	struct error error;
+
+	if (super_reload(super, NULL, &error) != 0)
+		report_problem(super->context.report, LEVEL_ERROR, "reload", error.text);
 }
 
 static void super_signal(void *owner, int signal, pid_t sender)
@@ -117,6 +132,12 @@ static void super_signal(void *owner, int signal, pid_t sender)
 			super_upgrade(super, NULL, NULL);
 		else
 			super_ignored(super, signal);
+		break;
+	case SIGHUP:
+		super_hangup(super);
+		break;
+	case SIGUSR1:
+		super_log_status(super);
 		break;
 	default:
 		super_ignored(super, signal);
@@ -160,6 +181,10 @@ static int super_start(struct super *super, struct error *error)
 	super->log_timer.fire_cb = super_wake_timer;
 	super->starved_timer.fire_cb = super_starved_timer;
 	super_stop_init(super);
+	super->started_ns = clock_now_ns();
+	super->loaded_wall_ns = clock_wall_ns();
+	super->generation = 1;
+	spawn_set_left_cb(context->spawn, super_left, super);
 	context->starved_cb = super_starved;
 	loop_set_turn_cb(context->loop, super_turn, super);
 	if (super->options->arrival->role != UPGRADE_NONE)

@@ -4,7 +4,9 @@
 #ifndef SUPERD_SUPER_PRIVATE_H
 #define SUPERD_SUPER_PRIVATE_H
 
+#include "superd/control.h"
 #include "superd/notify.h"
+#include "superd/reload.h"
 #include "superd/service_list.h"
 #include "superd/super.h"
 #include "superd/super_upgrade.h"
@@ -28,8 +30,13 @@ struct super {
 	struct super_handover handover;
 	struct notify notify;
 	struct super_orphan *orphans; /* configurations of retired services that have none */
-	char *kept_pid_path;          /* from before an upgrade; NULL: none */
-	const char *pid_path;
+	struct control *control;
+	size_t status_next; /* SIGUSR1: the service whose line is next */
+	struct loop_timer status_timer;
+	struct reload *reload;
+	char *conf_path;              /* absolute, for reloads */
+	struct super_prepared *ahead; /* what a reload has prepared; NULL: nothing */
+	char *pid_path;               /* NULL: none */
 	int pid_fd;
 	char problem[UPGRADE_TEXT_SIZE]; /* the first one of the configuration, at the start */
 	bool stopping;
@@ -64,6 +71,46 @@ int super_open_sink(const struct super *super, const struct conf_log *log, struc
 
 /* Frees everything; running programs are left alone. */
 void super_end(struct super *super);
+
+/*
+ * Opens the control socket of the configuration. A default that cannot be made is a line in the
+ * log; returns 0, or the exit status with *error for one that is set.
+ */
+int super_control_open(struct super *super, struct error *error);
+
+/* The same for a superd that goes on for another, whose control socket at path was fd (-1: none).
+ */
+int super_control_restore(struct super *super, const char *path, int fd, struct error *error);
+
+/* What the configuration conf says about the control socket. */
+struct control_place super_control_place(const struct conf *conf);
+
+/* Makes what reloads need. Returns 0, or the exit status with *error. */
+int super_reload_init(struct super *super, struct error *error);
+
+/*
+ * Loads the configuration again and puts it in force, as a whole or not at all. done (NULL:
+ * nobody) is told when that has ended. Returns 0, or -1 with *error.
+ */
+int super_reload(struct super *super, const struct reload_done *done, struct error *error);
+
+/* The verbs reload and diff. */
+void super_answer_reload(struct super *super, struct control_request *request);
+void super_answer_diff(struct super *super, struct control_request *request);
+
+/* Opens the files of the log again. Returns 0, or -1 with *error; then the old ones stay. */
+int super_reopen(struct super *super, struct error *error);
+
+/* The sink of a log block; a target that was set nowhere is stderr in the foreground and syslog
+   as a daemon. */
+int super_open_sink(const struct super *super, const struct conf_log *log, struct log_sink **sink,
+	struct error *error);
+
+/* Whether any service of conf has `idle`. */
+bool super_needs_sockdiag(const struct conf *conf);
+
+/* SIGUSR1: a line for every service, some of them a turn. */
+void super_log_status(struct super *super);
 
 /* The timers of the stop. */
 void super_stop_init(struct super *super);

@@ -10,6 +10,7 @@
 
 #include "superd/clock.h"
 #include "superd/errpipe.h"
+#include "superd/pidfile.h"
 #include "superd/sockdiag.h"
 
 #include <errno.h>
@@ -30,8 +31,7 @@ struct super_orphan {
 static void restore_process(struct super *super, const struct state *state)
 {
 	super->started_ns = state->started_ns;
-	super->loaded_wall_ns = state->loaded_wall_ns;
-	super->generation = (uint64_t)state->generation;
+	super->generation = (uint64_t)state->generation + 1;
 	super->context.last_id = (uint64_t)state->last_id;
 }
 
@@ -43,19 +43,12 @@ void super_restore_limit(struct rlimit *open_files, const struct state *state)
 		state->open_files_hard < 0 ? RLIM_INFINITY : (rlim_t)state->open_files_hard;
 }
 
-/* The pid file is kept, whatever its name would be by now. */
-static int restore_pid_file(struct super *super, const struct state *state, struct error *error)
+static int restore_pid_file(const struct state *state, struct error *error)
 {
 	struct stat status;
 
-	if (state->pid_fd < 0)
-		return 0;
-	if (fstat(state->pid_fd, &status) != 0 || !S_ISREG(status.st_mode))
+	if (state->pid_fd >= 0 && (fstat(state->pid_fd, &status) != 0 || !S_ISREG(status.st_mode)))
 		return error_set(error, 0, "descriptor %d is no pid file", state->pid_fd);
-	super->kept_pid_path = strdup(state->pid_path);
-	if (super->kept_pid_path == NULL)
-		return error_set(error, ENOMEM, "the pid file's name");
-	super->pid_fd = state->pid_fd;
 	return 0;
 }
 
@@ -251,7 +244,7 @@ int super_restore(struct super *super, struct error *error)
 	restore_process(super, state);
 	result = restore_services(super, state, places, error);
 	if (result == 0 && arrival->role != UPGRADE_TRY) {
-		result = restore_pid_file(super, state, error);
+		result = restore_pid_file(state, error);
 		if (result == 0)
 			result = restore_listeners(super, state, error);
 		if (result == 0)
@@ -274,8 +267,8 @@ static const struct state_listener *restore_find(const struct state *state, int 
 	return NULL;
 }
 
-/* The sockets that wait programs of other groups have, once the listeners are open. */
-void super_restore_holders(struct super *super)
+/* The sockets that wait programs of other groups have. */
+static void restore_holders(struct super *super)
 {
 	const struct state *state = &super->options->arrival->state;
 
@@ -308,17 +301,30 @@ static void restore_remove_name(
 		unlink(path);
 }
 
-void super_restore_end(struct super *super)
+static void restore_remove_names(struct super *super, const struct state *state)
 {
-	const struct state *state = &super->options->arrival->state;
-
 	for (size_t i = 0; i < super->given.count; i++) {
 		const struct inherit_socket *socket = &super->given.sockets[i];
 
 		if (socket->fd >= 0)
 			restore_remove_name(socket, restore_find(state, socket->number));
 	}
+}
+
+int super_restore_end(struct super *super, struct error *error)
+{
+	const struct state *state = &super->options->arrival->state;
+	int status;
+
+	restore_holders(super);
+	status = super_control_restore(super, state->control_path, state->control_fd, error);
+	if (status != 0)
+		return status;
+	restore_remove_names(super, state);
 	inherit_close_rest(&super->given, NULL, NULL);
+	if (state->pid_fd != super->pid_fd)
+		pidfile_remove(state->pid_path, state->pid_fd);
+	return 0;
 }
 
 void super_orphans_free(struct super *super)

@@ -44,12 +44,13 @@ static void snapshot_process(struct snapshot *snapshot)
 	state->left_ns = loop_now_ns(super->context.loop);
 	state->started_ns = super->started_ns;
 	state->generation = (int64_t)super->generation;
-	state->loaded_wall_ns = super->loaded_wall_ns;
 	state->last_id = (int64_t)super->context.last_id;
 	state->open_files_soft = snapshot_limit(super->open_files.rlim_cur);
 	state->open_files_hard = snapshot_limit(super->open_files.rlim_max);
 	state->pid_path = snapshot_text(snapshot, super->pid_path);
 	state->pid_fd = super->pid_fd;
+	state->control_path = snapshot_text(snapshot, control_path(super->control));
+	state->control_fd = control_fd(super->control);
 }
 
 static void snapshot_listeners(struct snapshot *snapshot, const struct service *service)

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -62,13 +63,9 @@ int super_load(struct super *super, struct error *error)
 	if (conf_load(&request, super_print_message, super, &super->conf, error) != 0)
 		return error->code != 0 ? EX_OSERR : EXIT_CONF;
 	super->context.conf = super->conf;
-	super->started_ns = clock_now_ns();
-	super->loaded_wall_ns = clock_wall_ns();
-	super->generation = 1;
 	return 0;
 }
 
-/* A target that was set nowhere is stderr in the foreground and syslog as a daemon. */
 int super_open_sink(const struct super *super, const struct conf_log *log, struct log_sink **sink,
 	struct error *error)
 {
@@ -134,8 +131,7 @@ static int super_build_log(struct super *super, struct error *error)
 	return 0;
 }
 
-/* Whether any service has `idle`. */
-static bool super_needs_sockdiag(const struct conf *conf)
+bool super_needs_sockdiag(const struct conf *conf)
 {
 	for (size_t i = 0; i < conf->service_count; i++) {
 		if (conf->services[i].enabled && conf->services[i].limits.idle_ns > 0)
@@ -167,7 +163,7 @@ int super_build(struct super *super, struct error *error)
 		super_build_log(super, error) != 0 ||
 		spawn_new(options->spawn, &super->open_files, &context->spawn, &note, error) != 0 ||
 		children_new(&context->children, error) != 0 ||
-		super_build_services(super, error) != 0)
+		super_build_services(super, error) != 0 || super_reload_init(super, error) != 0)
 		return EX_OSERR;
 	if (super_needs_sockdiag(super->conf) && sockdiag_new(&context->sockdiag, error) != 0)
 		return EX_OSERR;
@@ -207,20 +203,6 @@ static bool super_may_be_deaf(const struct super *super)
 	return false;
 }
 
-/* The pid file of the configuration, unless it was handed over. */
-static int super_open_pid_file(struct super *super, struct error *error)
-{
-	const struct super_options *options = super->options;
-
-	super->pid_path = options->pid_file != NULL ? options->pid_file : super->conf->pid_file;
-	if (super->kept_pid_path != NULL)
-		super->pid_path = super->kept_pid_path;
-	if (super->pid_path == NULL || super->pid_fd >= 0)
-		return 0;
-	super->pid_fd = pidfile_create(super->pid_path, error);
-	return super->pid_fd >= 0 ? 0 : -1;
-}
-
 /* What superd says once it serves, and what it was given and does not need. */
 static void super_opened(struct super *super, size_t open)
 {
@@ -250,33 +232,58 @@ static void super_opened(struct super *super, size_t open)
 	}
 	if (super->given_problem != NULL)
 		super_given_unused(super, super->given_problem);
-	if (arrival->role != UPGRADE_NONE)
-		super_restore_end(super);
 	inherit_close_rest(&super->given, super_given_unused, super);
 	log_flush();
 }
 
+/* The one that was handed over goes on where its name is still the same. */
+static int super_take_pidfile(struct super *super, struct error *error)
+{
+	const struct upgrade_arrival *arrival = super->options->arrival;
+	const char *path =
+		super->options->pid_file != NULL ? super->options->pid_file : super->conf->pid_file;
+
+	if (path == NULL)
+		return 0;
+	super->pid_path = strdup(path);
+	if (super->pid_path == NULL)
+		return error_set(error, ENOMEM, "%s", path);
+	if (arrival->role != UPGRADE_NONE && arrival->state.pid_fd >= 0 &&
+		strcmp(path, arrival->state.pid_path) == 0)
+		super->pid_fd = arrival->state.pid_fd;
+	else
+		super->pid_fd = pidfile_create(super->pid_path, error);
+	return super->pid_fd < 0 ? -1 : 0;
+}
+
 int super_open(struct super *super, struct error *error)
 {
+	bool upgrade = super->options->arrival->role != UPGRADE_NONE;
 	size_t open;
+	int status = 0;
 
-	if (super_open_pid_file(super, error) != 0)
+	if (super_take_pidfile(super, error) != 0)
 		return EX_OSERR;
+	if (!upgrade)
+		status = super_control_open(super, error);
+	if (status != 0)
+		return status;
 	open = super_open_listeners(super);
 	if (open == 0 && !super_may_be_deaf(super)) {
 		error_set(error, 0, "no listener could be opened%s",
 			super->services.count == 0 ? ": every service is disabled" : "");
 		return EX_UNAVAILABLE;
 	}
-	if (super->options->arrival->role != UPGRADE_NONE)
-		super_restore_holders(super);
 	/* A daemon keeps no folder busy; all paths of the configuration are absolute. */
 	if (chdir("/") != 0) {
 		error_set(error, errno, "chdir /");
 		return EX_OSERR;
 	}
-	super_opened(super, open);
-	return 0;
+	if (upgrade)
+		status = super_restore_end(super, error);
+	if (status == 0)
+		super_opened(super, open);
+	return status;
 }
 
 /* Until no child uses superd's memory any more; false where one still does after a while. */
@@ -299,6 +306,8 @@ void super_end(struct super *super)
 	inherit_close_rest(&super->given, NULL, NULL);
 	if (super->notify.loop != NULL)
 		notify_end(&super->notify);
+	reload_stop(super->reload);
+	control_free(super->control);
 	if (!super_settle(super)) {
 		/* Programs are being started on memory that would be freed: the exit does it. */
 		pidfile_remove(super->pid_path, super->pid_fd);
@@ -307,13 +316,17 @@ void super_end(struct super *super)
 	service_list_free(&super->services);
 	super_orphans_free(super);
 	pidfile_remove(super->pid_path, super->pid_fd);
-	free(super->kept_pid_path);
+	if (super->reload != NULL)
+		reload_free(super->reload); /* with all configurations */
+	else
+		conf_free(super->conf);
+	free(super->pid_path);
+	free(super->conf_path);
 	children_free(context->children);
 	sockdiag_free(context->sockdiag);
 	spawn_free(context->spawn);
 	report_free(context->report);
 	loop_free(context->loop);
-	conf_free(super->conf);
 	if (context->null_fd >= 0)
 		close(context->null_fd);
 }

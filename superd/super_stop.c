@@ -83,6 +83,7 @@ void super_stop(struct super *super)
 	}
 	super->stopping = true;
 	super_upgrade_cancel(super);
+	reload_stop(super->reload);
 	for (size_t i = 0; i < super->services.count; i++)
 		service_stop(super->services.items[i]);
 	notify_stopping(

@@ -54,12 +54,12 @@ int super_restore(struct super *super, struct error *error);
 /* RLIMIT_NOFILE as the first superd was started with. */
 void super_restore_limit(struct rlimit *open_files, const struct state *state);
 
-/* Sets apart the listeners whose sockets wait programs of other groups have; they must be open. */
-void super_restore_holders(struct super *super);
-
-/* The sockets that nobody took are closed, and their unix names removed: there is no way back any
-   more. */
-void super_restore_end(struct super *super);
+/*
+ * The rest, once the listeners are open: the control socket moves to where it belongs, what nobody
+ * took is closed and its names are removed. From here on there is no way back. Returns 0, or the
+ * exit status with *error and the way back still open.
+ */
+int super_restore_end(struct super *super, struct error *error);
 
 /* Frees what services had that are only there for their last programs; after the services. */
 void super_orphans_free(struct super *super);
