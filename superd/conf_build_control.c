@@ -25,7 +25,7 @@ static void control_check_unused(struct conf_builder *builder)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		const struct conf_setting *setting = control_setting(builder, names[i]);
 
-		if (setting != NULL && setting->file != NULL)
+		if (setting != NULL && setting->file != NULL && !setting->bad)
 			conf_setting_problem(builder->tree->report, setting,
 				"has no effect with control-socket = \"\"");
 	}

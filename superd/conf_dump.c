@@ -259,11 +259,13 @@ static bool dump_is_inherited_peer(const struct dump *dump, const struct conf_op
 	       conf_service_has_wait(dump->service);
 }
 
-/* Without a rate burst would be a problem. */
+/* Without a rate burst would be a problem, without a control socket its mode. */
 static bool dump_has_effect(const struct dump *dump, const struct conf_option *option)
 {
 	const struct limit_policy *sources;
 
+	if (option->block == BLOCK_TOP && strcmp(option->name, "control-mode") == 0)
+		return dump->builder->conf->control_socket != NULL;
 	if (option->block != BLOCK_LIMITS || strcmp(option->name, "burst") != 0)
 		return true;
 	sources = &dump->service->limits.sources;
@@ -301,6 +303,8 @@ static void dump_option(struct dump *dump, const struct conf_option *option, con
 		option->block != BLOCK_LIMITS)
 		return;
 	text = dump_field(dump, option, (const char *)base + option->offset);
+	if (text == NULL && option->fallback != NULL)
+		text = "\"\""; /* none, where saying nothing would be something */
 	if (text == NULL || !dump_has_effect(dump, option))
 		return;
 	if (dump_is_weaker(option, setting))

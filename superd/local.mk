@@ -55,6 +55,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/conf_report.c superd/conf_report.h \
 	superd/conf_scan.c superd/conf_scan.h \
 	superd/conf_schema.c superd/conf_schema.h \
+	superd/conf_single.c superd/conf_single.h \
 	superd/conf_source.c superd/conf_source.h \
 	superd/conf_string.c superd/conf_string.h \
 	superd/conf_suggest.c superd/conf_suggest.h \

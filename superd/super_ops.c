@@ -91,35 +91,49 @@ static void ops_kill(void *owner, struct control_request *request)
 	ops_done(request);
 }
 
-static void ops_pause(void *owner, struct control_request *request)
+/* The service that is to be changed, told in the log; NULL where the request was refused. */
+static struct service *ops_service(struct super *super, struct control_request *request)
 {
-	struct super *super = owner;
 	struct service *service = super_find_service(super, request, 1);
 
 	if (service == NULL)
-		return;
+		return NULL;
 	if (super->stopping) {
 		control_refuse(request, "superd stops");
-		return;
+		return NULL;
 	}
 	ops_note(super, request);
+	return service;
+}
+
+static void ops_pause(void *owner, struct control_request *request)
+{
+	struct service *service = ops_service(owner, request);
+
+	if (service == NULL)
+		return;
 	service_pause(service, true);
+	ops_done(request);
+}
+
+static void ops_drain(void *owner, struct control_request *request)
+{
+	struct service *service = ops_service(owner, request);
+
+	if (service == NULL)
+		return;
+	service_drain(service, true);
 	ops_done(request);
 }
 
 static void ops_resume(void *owner, struct control_request *request)
 {
-	struct super *super = owner;
-	struct service *service = super_find_service(super, request, 1);
+	struct service *service = ops_service(owner, request);
 
 	if (service == NULL)
 		return;
-	if (super->stopping) {
-		control_refuse(request, "superd stops");
-		return;
-	}
-	ops_note(super, request);
 	service_pause(service, false);
+	service_drain(service, false);
 	ops_done(request);
 }
 
@@ -195,6 +209,7 @@ static const struct control_ops *super_control_ops(void)
 		{"explain", 2, 2, CONTROL_LOOK, ops_explain},
 		{"kill", 1, 1, CONTROL_EVERYTHING, ops_kill},
 		{"pause", 1, 1, CONTROL_EVERYTHING, ops_pause},
+		{"drain", 1, 1, CONTROL_EVERYTHING, ops_drain},
 		{"resume", 1, 1, CONTROL_EVERYTHING, ops_resume},
 		{"reload", 0, 0, CONTROL_EVERYTHING, ops_reload},
 		{"diff", 1, 1, CONTROL_EVERYTHING, ops_diff},

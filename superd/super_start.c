@@ -43,6 +43,7 @@ int super_load(struct super *super, struct error *error)
 	const struct super_options *options = super->options;
 	struct conf_request request = {
 		.file = options->conf_file,
+		.single = options->single,
 		.service_directory = options->service_directory,
 		.mode = CONF_BUILD,
 	};

@@ -54,7 +54,9 @@ static const char usage_text[] =
 	"       connections [SERVICE]      running programs, the busiest first\n"
 	"       top                        both, again and again (-d SECONDS, -n FRAMES)\n"
 	"       kill ID                    end a program\n"
-	"       pause | resume SERVICE     stop taking connections, go on\n"
+	"       pause SERVICE              leave who comes in the kernel's queue\n"
+	"       drain SERVICE              turn who comes away; what runs may finish\n"
+	"       resume SERVICE             go on after either\n"
 	"       reload                     load the configuration again\n"
 	"       reopen                     open log files anew\n"
 	"       log LEVEL                  error, warning, notice, info, debug or default\n"
@@ -144,12 +146,10 @@ static int show_explain(const struct command *command, const json_t *answer)
 /* The lines that came with an answer, to standard error. */
 static void show_messages(const json_t *answer)
 {
-	const json_t *line;
-	size_t i;
+	const json_t *lines = json_object_get(answer, "messages");
 
-	json_array_foreach(json_object_get(answer, "messages"), i, line)
-	{
-		const char *text = json_string_value(line);
+	for (size_t i = 0; i < json_array_size(lines); i++) {
+		const char *text = json_string_value(json_array_get(lines, i));
 
 		table_print_text(stderr, text == NULL ? "" : text);
 		fputc('\n', stderr);
@@ -244,6 +244,7 @@ static const struct verb *verb_find(const char *name)
 		{"top", 0, 0, 0, NULL, run_top},
 		{"kill", 1, 1, ANSWER_MS, NULL, NULL},
 		{"pause", 1, 1, ANSWER_MS, NULL, NULL},
+		{"drain", 1, 1, ANSWER_MS, NULL, NULL},
 		{"resume", 1, 1, ANSWER_MS, NULL, NULL},
 		{"reload", 0, 0, RELOAD_MS, NULL, NULL},
 		{"reopen", 0, 0, ANSWER_MS, NULL, NULL},

@@ -32,12 +32,14 @@ static int row_compare(const void *a, const void *b)
 /* The connections of before by their ids. */
 static json_t *index_connections(const json_t *answer)
 {
+	const json_t *list = json_object_get(answer, "connections");
 	json_t *index = json_object();
-	json_t *one;
-	size_t i;
 
-	json_array_foreach(json_object_get(answer, "connections"), i, one)
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		json_t *one = json_array_get(list, i);
+
 		json_object_set(index, view_string(one, "id"), one);
+	}
 	return index;
 }
 

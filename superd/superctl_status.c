@@ -42,22 +42,21 @@ json_int_t view_integer(const json_t *object, const char *key)
 
 static json_int_t refused_sum(const json_t *service)
 {
+	json_t *refused = json_object_get(service, "refused");
+	void *at = json_object_iter(refused);
 	json_int_t sum = 0;
-	const char *reason;
-	json_t *count;
 
-	json_object_foreach(json_object_get(service, "refused"), reason, count) sum +=
-		json_integer_value(count);
+	for (; at != NULL; at = json_object_iter_next(refused, at))
+		sum += json_integer_value(json_object_iter_value(at));
 	return sum;
 }
 
 static void row_listeners(struct row *row)
 {
-	const json_t *listener;
-	size_t i;
+	const json_t *listeners = json_object_get(row->service, "listeners");
 
-	json_array_foreach(json_object_get(row->service, "listeners"), i, listener)
-	{
+	for (size_t i = 0; i < json_array_size(listeners); i++) {
+		const json_t *listener = json_array_get(listeners, i);
 		const char *state = view_string(listener, "state");
 
 		if (strcmp(state, "absent") == 0)
@@ -82,7 +81,7 @@ static enum rank row_rank(const struct row *row)
 	}
 	if (row->broken != NULL)
 		return RANK_BROKEN;
-	return row->failed > 0 || row->refused > 0 ? RANK_TROUBLED : RANK_WELL;
+	return row->failed > 0 || row->refused > 0 || row->abnormal > 0 ? RANK_TROUBLED : RANK_WELL;
 }
 
 static void row_fill(struct row *row, const json_t *service)
@@ -124,16 +123,16 @@ static int row_compare(const void *a, const void *b)
 /* "rate 20, acl 3": the reasons that have happened. */
 static void refused_print(FILE *stream, const json_t *service)
 {
+	json_t *refused = json_object_get(service, "refused");
+	void *at = json_object_iter(refused);
 	const char *separator = "";
-	const char *reason;
-	json_t *count;
 
-	json_object_foreach(json_object_get(service, "refused"), reason, count)
-	{
-		if (json_integer_value(count) == 0)
+	for (; at != NULL; at = json_object_iter_next(refused, at)) {
+		json_int_t count = json_integer_value(json_object_iter_value(at));
+
+		if (count == 0)
 			continue;
-		fprintf(stream, "%s%s %lld", separator, reason,
-			(long long)json_integer_value(count));
+		fprintf(stream, "%s%s %lld", separator, json_object_iter_key(at), (long long)count);
 		separator = ", ";
 	}
 }
@@ -232,12 +231,14 @@ static int row_add(struct table *table, const struct row *row, const struct view
 /* The services of before by their names. */
 static json_t *index_services(const json_t *answer)
 {
+	const json_t *services = json_object_get(answer, "services");
 	json_t *index = json_object();
-	json_t *service;
-	size_t i;
 
-	json_array_foreach(json_object_get(answer, "services"), i, service)
+	for (size_t i = 0; i < json_array_size(services); i++) {
+		json_t *service = json_array_get(services, i);
+
 		json_object_set(index, view_string(service, "name"), service);
+	}
 	return index;
 }
 
@@ -366,14 +367,29 @@ int view_status(const struct view *view, const struct view_pair *pair)
 	return result;
 }
 
+static void listener_print(const struct view *view, const json_t *listener)
+{
+	const char *state = view_string(listener, "state");
+	enum table_colour colour = strcmp(state, "open") == 0 ? COLOUR_GOOD : COLOUR_BAD;
+
+	fputs("  ", view->stream);
+	table_print_text(view->stream, view_string(listener, "endpoint"));
+	fprintf(view->stream, ": %s%s%s", table_escape(colour, view->coloured), state,
+		table_escape(COLOUR_NONE, view->coloured));
+	if (view_string(listener, "error")[0] != '\0') {
+		fputs(", ", view->stream);
+		table_print_text(view->stream, view_string(listener, "error"));
+	}
+	fputc('\n', view->stream);
+}
+
 void view_service(const struct view *view, const json_t *answer)
 {
 	const json_t *service = json_array_get(json_object_get(answer, "services"), 0);
 	const json_t *exited = json_object_get(service, "exited");
+	const json_t *listeners = json_object_get(service, "listeners");
 	FILE *stream = view->stream;
-	const json_t *listener;
 	struct row row;
-	size_t i;
 
 	row_fill(&row, service);
 	fprintf(stream, "%s: %s%s%s, running %lld of %lld, sources %lld\n",
@@ -390,20 +406,6 @@ void view_service(const struct view *view, const json_t *answer)
 		fputs("none", stream);
 	refused_print(stream, service);
 	fputc('\n', stream);
-	json_array_foreach(json_object_get(service, "listeners"), i, listener)
-	{
-		const char *state = view_string(listener, "state");
-		bool open = strcmp(state, "open") == 0;
-
-		fputs("  ", stream);
-		table_print_text(stream, view_string(listener, "endpoint"));
-		fprintf(stream, ": %s%s%s",
-			table_escape(open ? COLOUR_GOOD : COLOUR_BAD, view->coloured), state,
-			table_escape(COLOUR_NONE, view->coloured));
-		if (view_string(listener, "error")[0] != '\0') {
-			fputs(", ", stream);
-			table_print_text(stream, view_string(listener, "error"));
-		}
-		fputc('\n', stream);
-	}
+	for (size_t i = 0; i < json_array_size(listeners); i++)
+		listener_print(view, json_array_get(listeners, i));
 }

@@ -136,3 +136,14 @@ tests_unit_test_conf_policy_LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(CMOCKA_
 tests_unit_test_explain_SOURCES = tests/unit/test_explain.c $(unit_conf_text)
 tests_unit_test_explain_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_explain_LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(CMOCKA_LIBS)
+
+# the control socket, superctl and the metrics
+CONTROL_UNIT_TESTS = \
+	tests/unit/test_control_output \
+	tests/unit/test_control_request \
+	tests/unit/test_histogram \
+	tests/unit/test_superctl
+UNIT_TESTS += $(CONTROL_UNIT_TESTS)
+$(CONTROL_UNIT_TESTS): superd/libsuperd.a superd/libsuperctl.a
+$(CONTROL_UNIT_TESTS): LDADD = superd/libsuperctl.a superd/libsuperd.a $(CONFUSE_LIBS) \
+	$(JANSSON_LIBS) $(CMOCKA_LIBS)
