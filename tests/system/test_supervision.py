@@ -595,6 +595,74 @@ def test_notify_tells_of_reloads(superd, services, kinds, manager):
     assert stand.ask(port, b"x") == b"x"
 
 
+# --- an upgrade in place
+
+
+def upgrade(daemon):
+    """Sends USR2 and waits until the new program serves."""
+    before = len(daemon.events("upgrade"))
+    daemon.send_signal(signal.SIGUSR2)
+    daemon.wait_event("upgrade", count=before + 1)
+
+
+def test_given_sockets_go_through_upgrades(superd, services, kinds, tmp_path):
+    ports = [stand.free_port(), stand.free_port()]
+    path = tmp_path / "socket"
+    config, _ = two(services, f"127.0.0.1:{ports[0]}", f"{ports[1]}", f"unix:{path}")
+    daemon = superd(
+        config,
+        *kinds,
+        wrapper=given(f"tcp:127.0.0.1:{ports[0]}", f"both:{ports[1]}", f"unix:{path}"),
+    )
+    before = inode(daemon.pid, ports[0]) | inode(daemon.pid, ports[1])
+    assert len(before) == 2
+    for _ in range(3):
+        upgrade(daemon)
+        assert stand.ask(ports[0], b"x") == b"x"
+        assert stand.ask(ports[1], b"y") == b"y"
+        assert stand.ask(ports[1], b"z", host="::1") == b"z"
+        states = {l["endpoint"]: l["state"] for l in daemon.service("echo")["listeners"]}
+        assert states[f"tcp 0.0.0.0:{ports[1]}"] == "covered"
+        assert states[f"unix {path}"] == "open"
+    assert inode(daemon.pid, ports[0]) | inode(daemon.pid, ports[1]) == before
+    assert not daemon.events("error") and not daemon.events("socket")
+    daemon.ctl("drain", "echo")  # they are lent still
+    daemon.ctl("resume", "echo")
+    assert stand.ask(ports[0], b"x") == b"x"
+    daemon.stop()
+    assert stat.S_ISSOCK(path.stat().st_mode)
+
+
+def test_draining_goes_through_an_upgrade(superd, services, kinds):
+    port = stand.free_port()
+    daemon = superd(two(services, f"127.0.0.1:{port}")[0], *kinds)
+    with stand.connect(port) as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+        daemon.ctl("drain", "echo")
+        upgrade(daemon)
+        assert daemon.service("echo")["state"] == "draining"
+        assert refused(port)
+        client.sendall(b"y")
+        assert client.recv(1) == b"y"
+        daemon.ctl("resume", "echo")
+    assert stand.ask(port, b"z") == b"z"
+
+
+def test_notify_goes_through_an_upgrade(superd, services, kinds, manager):
+    port = stand.free_port()
+    env = {"NOTIFY_SOCKET": manager.name, "WATCHDOG_USEC": "400000"}
+    daemon = superd(echo(services, f"127.0.0.1:{port}"), *kinds, env=env)
+    manager.wait("WATCHDOG", "1", 2)
+    upgrade(daemon)
+    assert manager.wait("READY", "1", 2)["MAINPID"] == str(daemon.pid)
+    before = len(manager.having("WATCHDOG"))
+    manager.wait("WATCHDOG", "1", before + 2)
+    assert not manager.having("STOPPING")
+    assert stand.ask(port, b"x") == b"x"
+    manager.wait("STATUS", "1 services, 1 listeners, 0 programs running")
+
+
 # --- PID 1, and machines with next to nothing
 
 
