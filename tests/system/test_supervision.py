@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -843,6 +844,73 @@ def test_strict_unit_is_strict(source, tmp_path):
     if "unrecognized option" in done.stderr:
         pytest.skip("this systemd-analyze cannot rate a unit's file")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def system_calls(tool, name):
+    """The names in one of systemd's sets of system calls."""
+    done = subprocess.run(
+        [tool, "syscall-filter", "--no-pager", name], capture_output=True, text=True, check=True
+    )
+    found = set()
+    for word in (line.strip() for line in done.stdout.splitlines()[1:]):
+        if word.startswith("@"):
+            found |= system_calls(tool, word)
+        elif word and not word.startswith("#"):
+            found.add(word)
+    return found
+
+
+@pytest.mark.parametrize("spawn", ["vm", "fork"])
+def test_strict_unit_allows_what_is_needed(build, services, source, tmp_path, spawn, sanitized):
+    """Its filter of system calls against what superd and the services of its example make."""
+    strace, tool = shutil.which("strace"), shutil.which("systemd-analyze")
+    if strace is None or tool is None:
+        pytest.skip(f"{'strace' if strace is None else 'systemd-analyze'} is not installed")
+    if sanitized:
+        pytest.skip("sanitizers make system calls of their own")
+    unit = (source / "etc/superd-bundled.service.in").read_text()
+    assert "SystemCallFilter=@system-service\nSystemCallFilter=~@privileged\n" in unit
+    allowed = system_calls(tool, "@system-service") - system_calls(tool, "@privileged")
+    names = ("echo", "discard", "daytime", "time", "chargen", "sum", "number")
+    ports = {name: stand.free_port() for name in names}
+    text = (source / "etc/superd-bundled.conf").read_text()
+    for name, port in ports.items():
+        text, count = re.subn(
+            rf"service {name} +{{ (listen = \d+ +)?", f"service {name} {{ listen = {port} ", text
+        )
+        assert count == 1
+    config = tmp_path / "superd.conf"
+    text = text.replace("/run/superd-bundled/control.sock", '""')
+    config.write_text(f"service-directory = {services}\n" + text)
+    traced = tmp_path / "traced"
+    traced.mkdir()
+    own = [] if os.getuid() else ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    traced.chmod(0o777)
+    process = subprocess.Popen(
+        [*own, strace, "-f", "-qq", "-o", traced / "calls", build / "superd/superd"]
+        + ["-c", config, f"--spawn={spawn}"],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        pid = None
+        stand.poll("all listen", lambda: all(not refused(port) for port in ports.values()))
+        for name in set(names) - {"chargen", "discard"}:
+            assert stand.ask(ports[name], b"1 2\n")
+        with stand.connect(ports["chargen"]) as client:
+            assert client.recv(1)
+        (pid,) = stand.children_of(process.pid)
+        os.kill(pid, signal.SIGHUP)
+        os.kill(pid, signal.SIGTERM)
+        log = process.communicate(timeout=stand.DEADLINE)[1]
+    finally:
+        if pid is not None and process.poll() is None:
+            os.kill(pid, signal.SIGKILL)
+        process.kill()
+        process.wait()
+    assert process.returncode == 0, log
+    calls = set(re.findall(r"^\d+ +(\w+)\(", (traced / "calls").read_text(), re.M))
+    assert len(calls) > 30 and calls <= allowed, calls - allowed
 
 
 @pytest.fixture
