@@ -96,7 +96,7 @@ void service_open_failed(struct listener *listener, const struct error *error)
 static void group_close(struct service_group *group)
 {
 	for (size_t i = 0; i < group->count; i++) {
-		if (!group->listeners[i].lent)
+		if (!group->listeners[i].lent && group->listeners[i].held == 0)
 			listener_close(&group->listeners[i]);
 	}
 }
@@ -210,6 +210,13 @@ int service_new(struct service_context *context, const struct conf_service *conf
 	return 0;
 }
 
+int service_need_errpipe(struct service *service)
+{
+	if (service->errpipe == NULL)
+		service->errpipe = service_make_errpipe(service);
+	return service->errpipe != NULL ? 0 : -1;
+}
+
 static void service_unstarve(struct service *service)
 {
 	struct service **link = &service->context->starved;
@@ -252,7 +259,10 @@ static size_t service_open(struct service *service)
 	for (size_t i = 0; i < service->conf->socket_count; i++) {
 		struct listener *listener = &service->listeners[i];
 
-		if (listener->state == LISTENER_CLOSED && listener_open(listener, &error) != 0)
+		if (listener->state != LISTENER_CLOSED ||
+			(service->draining && !listener_is_given(listener)))
+			continue;
+		if (listener_open(listener, &error) != 0)
 			service_open_failed(listener, &error);
 	}
 	service_update_watch(service);

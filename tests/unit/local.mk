@@ -17,6 +17,7 @@ DAEMON_UNIT_TESTS = \
 	tests/unit/test_hours \
 	tests/unit/test_inherit \
 	tests/unit/test_limit \
+	tests/unit/test_limit_carry \
 	tests/unit/test_limit_table \
 	tests/unit/test_listener_change \
 	tests/unit/test_log \
@@ -27,6 +28,7 @@ DAEMON_UNIT_TESTS = \
 	tests/unit/test_loop_kind \
 	tests/unit/test_loop_random \
 	tests/unit/test_loop_time \
+	tests/unit/test_notify \
 	tests/unit/test_pidfile \
 	tests/unit/test_reload_plan \
 	tests/unit/test_sockdiag \
@@ -141,3 +143,14 @@ tests_unit_test_conf_policy_LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(CMOCKA_
 tests_unit_test_explain_SOURCES = tests/unit/test_explain.c $(unit_conf_text)
 tests_unit_test_explain_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_explain_LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(CMOCKA_LIBS)
+
+# the control socket, superctl and the metrics
+CONTROL_UNIT_TESTS = \
+	tests/unit/test_control_output \
+	tests/unit/test_control_request \
+	tests/unit/test_histogram \
+	tests/unit/test_superctl
+UNIT_TESTS += $(CONTROL_UNIT_TESTS)
+$(CONTROL_UNIT_TESTS): superd/libsuperd.a superd/libsuperctl.a
+$(CONTROL_UNIT_TESTS): LDADD = superd/libsuperctl.a superd/libsuperd.a $(CONFUSE_LIBS) \
+	$(JANSSON_LIBS) $(CMOCKA_LIBS)
