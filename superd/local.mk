@@ -126,7 +126,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/service_change.c superd/service_change.h superd/service_sockets.c \
 	superd/service_accept.c superd/service_deadline.c superd/service_launch.c superd/service_wait.c \
 	superd/super.c superd/super.h superd/super_private.h superd/super_start.c superd/super_stop.c \
-	superd/super_reload.c \
+	superd/diff.c superd/diff.h superd/super_reload.c \
 	superd/super_answer.h superd/super_connections.c superd/super_metrics.c \
 	superd/super_explain.c superd/super_explain.h superd/super_glance.c superd/super_ops.c \
 	superd/super_process.c superd/super_process.h superd/super_status.c

@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "superd/conf.h"
+#include "superd/diff.h"
 #include "superd/explain.h"
 #include "superd/log.h"
 #include "superd/super.h"
@@ -28,11 +29,12 @@ enum {
 	OPTION_LOOP,
 	OPTION_SPAWN,
 	OPTION_EXPLAIN,
+	OPTION_DIFF,
 	OPTION_LISTEN,
 	OPTION_SET
 };
 
-enum deed { DEED_RUN, DEED_CHECK, DEED_PRINT, DEED_EXPLAIN };
+enum deed { DEED_RUN, DEED_CHECK, DEED_PRINT, DEED_EXPLAIN, DEED_DIFF };
 
 /* The command line: what to do, and with what. */
 struct command {
@@ -50,6 +52,7 @@ static const char usage_text[] =
 	"              [--loop=select|epoll] [--spawn=vm|fork]    run (foreground unless -d)\n"
 	"       superd -t [-c FILE]    check the configuration: every problem, one a line\n"
 	"       superd -T [-c FILE]    print the effective configuration\n"
+	"       superd --diff [-c FILE]    what a reload of the running superd would do\n"
 	"       superd --listen ENDPOINT... [--set 'OPTIONS'] -- PROGRAM [ARG...]    one service, no\n"
 	"              file; OPTIONS are what would stand in its service block\n"
 	"       superd --explain ADDRESS SERVICE [-c FILE]    which rule decides for this client\n"
@@ -139,6 +142,9 @@ static void parse_option(struct command *command, int option)
 		command->deed = DEED_EXPLAIN;
 		command->address = optarg;
 		break;
+	case OPTION_DIFF:
+		command->deed = DEED_DIFF;
+		break;
 	case OPTION_LISTEN:
 		command->listen[command->single.listen_count++] = optarg;
 		break;
@@ -168,7 +174,8 @@ static void parse_single(struct command *command, char **program)
 {
 	struct conf_single *single = &command->single;
 
-	if (*program == NULL || command->options.conf_file != NULL || command->deed == DEED_EXPLAIN)
+	if (*program == NULL || command->options.conf_file != NULL ||
+		command->deed == DEED_EXPLAIN || command->deed == DEED_DIFF)
 		usage();
 	single->listen = command->listen;
 	single->set = command->set;
@@ -184,6 +191,7 @@ static void parse_options(int argc, char **argv, struct command *command)
 		{"loop", required_argument, NULL, OPTION_LOOP},
 		{"spawn", required_argument, NULL, OPTION_SPAWN},
 		{"explain", required_argument, NULL, OPTION_EXPLAIN},
+		{"diff", no_argument, NULL, OPTION_DIFF},
 		{"listen", required_argument, NULL, OPTION_LISTEN},
 		{"set", required_argument, NULL, OPTION_SET},
 		{"help", no_argument, NULL, 'h'},
@@ -301,11 +309,28 @@ static int explain_client(const struct command *command, const struct conf *conf
 	return accepted ? 0 : 1;
 }
 
-/* What needs the configuration and no running superd. */
+/* Prints what the running superd would do with the file. */
+static int diff_file(const struct command *command, const struct conf *conf)
+{
+	char *path = absolute_path(command->options.conf_file, command->options.directory);
+	struct error error = {.text = "out of memory"};
+	int status = 0;
+
+	if (path == NULL || diff_print(conf, path, stdout, stderr, &error) != 0) {
+		fprintf(stderr, "superd: %s\n", error.text);
+		status = EXIT_CONF;
+	}
+	free(path);
+	return status;
+}
+
+/* What needs the configuration and does not become a superd. */
 static int look_at_configuration(const struct command *command)
 {
-	static const int modes[] = {
-		[DEED_CHECK] = CONF_CHECK, [DEED_PRINT] = CONF_PRINT, [DEED_EXPLAIN] = CONF_BUILD};
+	static const int modes[] = {[DEED_CHECK] = CONF_CHECK,
+		[DEED_PRINT] = CONF_PRINT,
+		[DEED_EXPLAIN] = CONF_BUILD,
+		[DEED_DIFF] = CONF_BUILD};
 	struct conf_request request = {
 		.file = command->options.conf_file,
 		.single = command->options.single,
@@ -323,6 +348,8 @@ static int look_at_configuration(const struct command *command)
 	}
 	if (command->deed == DEED_EXPLAIN)
 		status = explain_client(command, conf);
+	else if (command->deed == DEED_DIFF)
+		status = diff_file(command, conf);
 	conf_free(conf);
 	return status;
 }

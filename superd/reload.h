@@ -26,8 +26,8 @@ struct reload;
 struct reload_host {
 	struct service_context *context;
 	struct service_list *list;
-	const char *file;              /* absolute: superd may be elsewhere than at its start */
-	const char *service_directory; /* default of `service-directory` */
+	struct conf_request request; /* the file is an absolute path: superd may be elsewhere than
+					at its start */
 	void *owner;
 	/* Opens the sink of a log block, as log_sink_open() does. */
 	int (*sink_cb)(void *owner, const struct conf_log *log, struct log_sink **sink,

@@ -37,13 +37,13 @@ static void load_late(struct loop_timer *timer)
 void reload_load(struct reload *reload)
 {
 	const struct reload_job *job = reload->jobs;
-	struct conf_request request = {
-		.file = job->path != NULL ? job->path : reload->host.file,
-		.service_directory = reload->host.service_directory,
-		.mode = CONF_BUILD,
-	};
+	struct conf_request request = reload->host.request;
 	struct error error;
 
+	if (job->path != NULL) {
+		request.file = job->path;
+		request.single = NULL;
+	}
 	reload->stage = RELOAD_LOADING;
 	if (conf_load_begin(&request, &reload->load, &error) != 0) {
 		reload_fail(reload, &error);

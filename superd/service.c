@@ -96,7 +96,7 @@ void service_open_failed(struct listener *listener, const struct error *error)
 static void group_close(struct service_group *group)
 {
 	for (size_t i = 0; i < group->count; i++) {
-		if (!group->listeners[i].lent)
+		if (!group->listeners[i].lent && group->listeners[i].held == 0)
 			listener_close(&group->listeners[i]);
 	}
 }

@@ -144,10 +144,8 @@ static uint64_t super_reload_commit(void *owner, const struct conf *conf)
 	report_set_log(super->context.report, ahead->sink, conf->log.level);
 	if (super_reopen(super, &error) != 0)
 		reload_warn(super->reload, error.text);
-	if (ahead->sockdiag != NULL) {
-		sockdiag_free(super->context.sockdiag); /* superctl connections may have made one */
+	if (ahead->sockdiag != NULL)
 		super->context.sockdiag = ahead->sockdiag;
-	}
 	commit_pidfile(super, ahead);
 	if (ahead->control_moves)
 		control_commit(super->control, &ahead->control_place, ahead->control_fd);
@@ -194,7 +192,9 @@ int super_reload_init(struct super *super, struct error *error)
 	struct reload_host host = {
 		.context = &super->context,
 		.list = &super->services,
-		.service_directory = super->options->service_directory,
+		.request = {.single = super->options->single,
+			.service_directory = super->options->service_directory,
+			.mode = CONF_BUILD},
 		.owner = super,
 		.sink_cb = super_reload_sink,
 		.prepare_cb = super_reload_prepare,
@@ -204,12 +204,14 @@ int super_reload_init(struct super *super, struct error *error)
 		.ended_cb = super_reload_ended,
 	};
 
-	super->conf_path = super_absolute(super->options->conf_file);
+	super->conf_path = super->options->single != NULL
+				   ? strdup(super->options->conf_file)
+				   : super_absolute(super->options->conf_file);
 	if (super->conf_path == NULL) {
 		error_set(error, ENOMEM, "%s", super->options->conf_file);
 		return EX_OSERR;
 	}
-	host.file = super->conf_path;
+	host.request.file = super->conf_path;
 	return reload_new(&host, super->conf, &super->reload, error) == 0 ? 0 : EX_OSERR;
 }
 

@@ -25,6 +25,7 @@ DAEMON_UNIT_TESTS = \
 	tests/unit/test_loop_kind \
 	tests/unit/test_loop_random \
 	tests/unit/test_loop_time \
+	tests/unit/test_notify \
 	tests/unit/test_pidfile \
 	tests/unit/test_sockdiag \
 	tests/unit/test_spawn \
