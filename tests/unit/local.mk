@@ -10,6 +10,7 @@ DAEMON_UNIT_TESTS = \
 	tests/unit/test_children \
 	tests/unit/test_clock \
 	tests/unit/test_conf_compare \
+	tests/unit/test_conf_image \
 	tests/unit/test_descriptor \
 	tests/unit/test_descriptor_raise \
 	tests/unit/test_format \
@@ -33,6 +34,7 @@ DAEMON_UNIT_TESTS = \
 	tests/unit/test_reload_plan \
 	tests/unit/test_sockdiag \
 	tests/unit/test_spawn \
+	tests/unit/test_state \
 	tests/unit/test_timer
 
 # of services/: linked with libservice by the ordinary compiler
