@@ -6,10 +6,12 @@
  * run, clients that wait and signals that come are the new program's.
  */
 #include "config.h"
-#include "superd/super_private.h"
+#include "superd/super_upgrade.h"
 
 #include "superd/clock.h"
+#include "superd/super_private.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,14 +19,16 @@
 #include <unistd.h>
 
 #define SETTLE_MS 20 /* how long nobody is served for the starts that are under way */
+#define FRESH_NS (100 * CLOCK_NS_PER_MS) /* a start that takes longer hangs */
+#define FORKED_NO_EXEC 0x40u             /* PF_FORKNOEXEC of the kernel, proc(5) */
 #define AGAIN_NS (100 * CLOCK_NS_PER_MS)
-#define ATTEMPTS 60 /* a start that hangs is killed after 5 s */
+#define ATTEMPTS 250 /* 25 s: a start that hangs is killed after 5, a loader after 20 */
 
 /* The upgrade is over, and nothing came of it. */
 static void handover_fail(struct super *super, const char *problem)
 {
 	struct super_handover *handover = &super->handover;
-	void (*done_cb)(void *owner, const char *problem) = handover->done_cb;
+	int (*done_cb)(void *owner, const char *problem) = handover->done_cb;
 
 	loop_timer_stop(super->context.loop, &handover->again);
 	handover->stage = HANDOVER_NONE;
@@ -74,7 +78,7 @@ static int handover_try(struct super *super, struct error *error)
 }
 
 void super_upgrade(
-	struct super *super, void (*done_cb)(void *owner, const char *problem), void *owner)
+	struct super *super, int (*done_cb)(void *owner, const char *problem), void *owner)
 {
 	struct super_handover *handover = &super->handover;
 	struct error error;
@@ -115,39 +119,92 @@ static void handover_stuck(void *owner, void *service, pid_t pid)
 	service_stuck(service, pid);
 }
 
+/* Whether the process is between fork(2) and exec(2). */
+static bool process_is_starting(pid_t pid)
+{
+	char path[64];
+	char text[512];
+	const char *rest;
+	unsigned flags = 0;
+	ssize_t got = -1;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		got = read(fd, text, sizeof(text) - 1);
+		close(fd);
+	}
+	text[got > 0 ? got : 0] = '\0';
+	rest = strrchr(text, ')'); /* the end of its name */
+	return rest != NULL && sscanf(rest, ") %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
+	       (flags & FORKED_NO_EXEC) != 0;
+}
+
+struct starting {
+	int64_t since_ns;
+	bool found;
+};
+
+static void starting_look(void *owner, struct child *child)
+{
+	struct starting *starting = owner;
+
+	if (child->started_ns >= starting->since_ns && process_is_starting(child->pid))
+		starting->found = true;
+}
+
+/*
+ * Whether a program is being started. A forked one holds no slot, but the memory into which it
+ * would write what went wrong is the old program's.
+ */
+static bool handover_starts(struct super *super)
+{
+	const struct service_context *context = &super->context;
+	struct starting starting = {.since_ns = clock_now_ns() - FRESH_NS};
+
+	if (spawn_busy(context->spawn) > 0)
+		spawn_collect(context->spawn, clock_now_ns(), handover_stuck, super);
+	if (spawn_busy(context->spawn) > 0)
+		return true;
+	if (spawn_kind(context->spawn) == SPAWN_FORK)
+		children_each(context->children, starting_look, &starting);
+	return starting.found;
+}
+
 /* Whether no program is being started, now or in a moment. */
 static bool handover_settle(struct super *super)
 {
-	struct spawn *spawn = super->context.spawn;
-
-	for (int i = 0; spawn_busy(spawn) > 0 && i < SETTLE_MS; i++) {
-		spawn_collect(spawn, clock_now_ns(), handover_stuck, super);
-		if (spawn_busy(spawn) > 0)
-			poll(NULL, 0, 1);
+	for (int i = 0; i < SETTLE_MS; i++) {
+		if (!handover_starts(super))
+			return true;
+		poll(NULL, 0, 1);
 	}
-	return spawn_busy(spawn) == 0;
+	return false;
 }
 
 /* Returns only where it failed. */
 static void handover_take(struct super *super, int64_t left_ns)
 {
+	struct super_handover *handover = &super->handover;
 	struct service_context *context = &super->context;
-	void (*done_cb)(void *owner, const char *problem) = super->handover.done_cb;
 	struct error error;
 	struct state state;
-	int result;
+	int asker_fd = -1;
 
 	report_flush(context->report);
 	log_flush();
-	result = super_snapshot(super, &state, &error);
-	state.left_ns = left_ns;
-	if (result == 0) {
-		super->handover.done_cb = NULL;
-		if (done_cb != NULL)
-			done_cb(super->handover.owner, NULL);
+	if (super_snapshot(super, &state, &error) == 0) {
+		if (handover->done_cb != NULL)
+			asker_fd = handover->done_cb(handover->owner, NULL);
+		handover->done_cb = NULL;
+		state.left_ns = left_ns;
+		state.asker_fd = asker_fd;
 		upgrade_take(&state, super->options->exe, super->options->argv, &error);
 	}
 	state_free(&state);
+	if (asker_fd >= 0)
+		control_answer_taken(asker_fd, error.text);
 	handover_fail(super, error.text);
 }
 
@@ -159,9 +216,23 @@ void super_hand_over(struct super *super)
 
 	if (handover->stage != HANDOVER_DUE || handover->again.slot != 0)
 		return;
-	if (handover_settle(super))
+	if (!reload_busy(super->reload) && handover_settle(super))
 		handover_take(super, now_ns);
 	else if (++handover->attempts >= ATTEMPTS ||
 		 loop_timer_start(loop, &handover->again, now_ns + AGAIN_NS) != 0)
-		handover_fail(super, "programs that are being started hang");
+		handover_fail(
+			super, "a reload, or the start of a program, does not come to an end");
+}
+
+static int answer_upgraded(void *owner, const char *problem)
+{
+	if (problem == NULL)
+		return control_take(owner);
+	control_refuse(owner, "%s", problem);
+	return -1;
+}
+
+void super_answer_upgrade(struct super *super, struct control_request *request)
+{
+	super_upgrade(super, answer_upgraded, request);
 }

@@ -9,6 +9,7 @@ DAEMON_UNIT_TESTS = \
 	tests/unit/test_childenv \
 	tests/unit/test_children \
 	tests/unit/test_clock \
+	tests/unit/test_conf_image \
 	tests/unit/test_descriptor \
 	tests/unit/test_descriptor_raise \
 	tests/unit/test_format \
@@ -29,6 +30,7 @@ DAEMON_UNIT_TESTS = \
 	tests/unit/test_pidfile \
 	tests/unit/test_sockdiag \
 	tests/unit/test_spawn \
+	tests/unit/test_state \
 	tests/unit/test_timer
 
 # of services/: linked with libservice by the ordinary compiler
