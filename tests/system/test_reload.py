@@ -1,6 +1,7 @@
 """Reload: a new configuration in force as a whole or not at all, and no client hurt."""
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -12,7 +13,7 @@ import pytest
 
 import reload
 import stand
-from reload import echoes, listening, refuses
+from reload import echoes, listening, refuses, turned_away
 
 
 @pytest.fixture
@@ -223,13 +224,19 @@ def test_no_descriptors_in_the_middle(operated, kinds):
         ["prlimit", f"--pid={pid}", "--nofile", "--output=SOFT,HARD", "--noheadings", "--raw"],
         capture_output=True, text=True, check=True,
     ).stdout.split()
-    subprocess.run(["prlimit", f"--pid={pid}", f"--nofile={used + 20}:{limits[1]}"], check=True)
-    said = it.must_refuse(echo("e", port, 'banner = "no"') + more)
-    assert "Too many open files" in said, said
-    assert echoes(held)
-    stand.poll("descriptors are back", lambda: it.daemon.descriptors() <= before)
-    assert all(refuses(p) for p in (first, first + 39))
-    subprocess.run(["prlimit", f"--pid={pid}", f"--nofile={limits[0]}:{limits[1]}"], check=True)
+
+    def limit(count):
+        subprocess.run(["prlimit", f"--pid={pid}", f"--nofile={count}:{limits[1]}"], check=True)
+
+    it.write(echo("e", port, 'banner = "no"') + more)
+    for room in (4, 5, 6, 7, 20, 30):  # without more it cannot even be asked
+        limit(used + room)
+        assert not it.reload(), it.daemon.log_text()
+        assert "Too many open files" in it.last.stderr, it.last.stderr
+        assert echoes(held)
+        limit(limits[0])
+        stand.poll("descriptors are back", lambda: it.daemon.descriptors() <= before)
+        assert all(refuses(p) for p in (first, first + 39))
     assert stand.ask(port, b"x") == b"x"
     it.must_reload(echo("e", port) + more)
     assert stand.ask(first + 39, b"x") == b"x"
@@ -243,9 +250,9 @@ def test_rate_goes_on_through_a_reload(operated):
     port = stand.free_port()
     rate = "limits { per-source-rate = 1/h burst = 3 %s }"
     it = operated(echo("e", port, rate % ""))
-    assert [stand.ask(port, b"x") for _ in range(4)] == [b"x"] * 3 + [b""]
+    assert [stand.ask(port, b"x") for _ in range(3)] == [b"x"] * 3 and turned_away(port)
     it.must_reload(echo("e", port, rate % "" + ' banner = "b"'))
-    assert stand.ask(port, b"x") == b"", "the reload filled the bucket"
+    assert turned_away(port), "the reload filled the bucket"
     assert it.services()["e"]["refused"]["per-source-rate"] == 2
     it.must_reload(echo("e", port, "limits { per-source-rate = 2/h burst = 3 }"))
     assert stand.ask(port, b"x") == b"x"
@@ -259,7 +266,7 @@ def test_sources_are_counted_again_when_they_are_cut_anew(operated, kinds):
     assert it.services()["e"]["sources"] == 2
     it.must_reload(echo("e", port, "limits { per-source = 3 source-prefix4 = 24 }"))
     assert it.services()["e"]["sources"] == 1
-    assert stand.ask(port, b"x", source="127.0.0.4") == b"", "the fourth of 127.0.0.0/24"
+    assert turned_away(port, "127.0.0.4"), "the fourth of 127.0.0.0/24"
     held.pop().close()
     it.daemon.wait_event("exit")
     assert stand.ask(port, b"x", source="127.0.0.4") == b"x"
@@ -277,7 +284,7 @@ def test_lower_limits_touch_no_session(operated):
     held = [stand.connect(port) for _ in range(5)]
     assert all(echoes(client) for client in held)
     it.must_reload(echo("e", port, "limits { instances = 2 time = 1s on-full = refuse }"))
-    assert it.services()["e"]["state"] == "full" and stand.ask(port, b"x") == b""
+    assert it.services()["e"]["state"] == "full" and turned_away(port)
     assert all(echoes(client) for client in held)
     for client in held:
         client.close()
@@ -355,7 +362,7 @@ def test_options_of_superd_itself(operated, tmp_path):
     assert two.read_text() == f"{it.daemon.pid}\n" and not one.exists()
     held = stand.connect(port)
     assert echoes(held)
-    assert stand.ask(port) == b""
+    assert turned_away(port)
     assert it.services()["e"]["refused"]["global-full"] == 1
     assert "two.pid" in it.must_refuse(f"pid-file = {tmp_path}/no/two.pid\n" + echo("e", port))
     assert two.exists()
@@ -516,6 +523,47 @@ def test_datagram_services(operated, program, kinds):
     assert ask(b, b"stop") == b"old"
     it.daemon.wait_event("exit", count=2, service="u")
     assert ask(b, b"stop") == b"new" and ask(a, b"stop") == b"new"
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace holds programs before exec")
+def test_starts_under_way(operated, program, tmp_path):
+    """Programs that have not reached their exec use what a reload would free: it waits for them."""
+    say = program("say", "#!/usr/bin/python3\nimport os, socket, sys\ns = socket.socket(fileno=3)\n"
+                  "c, _ = s.accept()\nc.sendall(('%d %s' % (s.getsockname()[1], os.environ['X'])).encode())\n")
+    a, b = stand.free_port(), stand.free_port()
+
+    def config(x, port_a, port_b):
+        env = f'env {{ X = "{x}" }}'
+        return (echo("e", port_a, f'banner = "{x} " {env}')
+                + f"service w {{ listen = 127.0.0.1:{port_b} wait = yes exec = {say} {env} }}\n")
+
+    it = operated(config("old" * 1000, a, b), "--spawn=vm")
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-qq", "-o", tmp_path / "strace", "-p", str(it.daemon.pid), "-e", "trace=execve",
+         "-e", "inject=execve:delay_enter=1500000"], stderr=subprocess.PIPE)
+    try:
+        traced = lambda: "TracerPid:\t0" not in open(f"/proc/{it.daemon.pid}/status").read()
+        if not stand.poll("strace", lambda: tracer.poll() is not None or traced()) or tracer.poll():
+            pytest.skip(f"strace may not trace: {tracer.stderr.read()!r}")
+        one, two = stand.connect(a), stand.connect(b)
+        it.daemon.wait_event("accept", count=2)
+        for i in range(4):
+            it.must_reload(config("new" * i, stand.free_port(), stand.free_port()))
+        it.must_reload(echo("other", stand.free_port()))
+        assert refuses(a), "what no program needs is closed at once"
+        banner = b""
+        while len(banner) < 3001:
+            banner += one.recv(3001 - len(banner))
+        assert banner == b"old" * 1000 + b" " and echoes(one)
+        assert two.recv(10000).split() == [b"%d" % b, b"old" * 1000]
+        one.close()
+        it.daemon.wait_event("exit", service="e", status=0)
+        it.daemon.wait_event("exit", service="w", status=0)
+        stand.poll("nobody listens", lambda: refuses(b))
+        stand.poll("both are gone", lambda: set(it.services()) == {"other"})
+    finally:
+        tracer.terminate()
+        tracer.wait()
 
 
 # --- unix sockets --------------------------------------------------------------------------------
