@@ -14,6 +14,8 @@ import socket
 import threading
 import time
 
+import pytest
+
 import stand
 
 UPGRADES = int(os.environ.get("SUPERD_UPGRADES", "5"))
@@ -111,7 +113,9 @@ def check_listed(daemon, programs, elapsed):
     assert daemon.service("held")["running"] == len(programs)
 
 
-def test_nobody_notices(superd, services, capsys, sanitized):
+@pytest.mark.parametrize("kind", ["select+vm", "epoll+fork"])
+def test_nobody_notices(superd, services, capsys, sanitized, kind):
+    loop, spawn = kind.split("+")
     count = HELD // SANITIZED if sanitized else HELD
     rate = RATE // SANITIZED if sanitized else RATE
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -121,7 +125,9 @@ def test_nobody_notices(superd, services, capsys, sanitized):
         f"service-directory = {services}\nmax-instances = 4000\n"
         "defaults { backlog = 4096 limits { instances = 2000 } }\n"
         f"service held {{ listen = {held_port} exec = echo log {{ events = {{ exit, error }} }} }}\n"
-        f"service storm {{ listen = {storm_port} exec = echo log {{ events = {{ error }} }} }}\n"
+        f"service storm {{ listen = {storm_port} exec = echo log {{ events = {{ error }} }} }}\n",
+        f"--loop={loop}",
+        f"--spawn={spawn}",
     )
     held = hold(held_port, count)
     programs = set(daemon.children())
@@ -163,7 +169,7 @@ def test_nobody_notices(superd, services, capsys, sanitized):
     pauses = sorted(int(event["ms"]) for event in events)
     with capsys.disabled():
         print(
-            f"\n{UPGRADES} upgrades in {elapsed:.1f} s with {count} sessions held: "
+            f"\n{kind}: {UPGRADES} upgrades in {elapsed:.1f} s with {count} sessions held: "
             f"{storm.served} clients served ({storm.served / elapsed:.0f}/s), none refused or cut "
             f"off; pauses of {pauses[0]} to {pauses[-1]} ms, median {pauses[len(pauses) // 2]}; "
             f"longest wait of a client {storm.longest * 1000:.0f} ms"
