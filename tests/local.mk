@@ -21,7 +21,7 @@ check-full: check-programs
 	@$(PYTHON3) $(srcdir)/tests/full --build $(abs_builddir)
 
 # The long form of what make check does for seconds: ten minutes of storm on the spool, a hundred
-# upgrades under load.
+# upgrades under load, broken files and many reloads.
 SOAK_SECONDS = 600
 SOAK_UPGRADES = 100
 soak: all check-programs
@@ -29,6 +29,9 @@ soak: all check-programs
 		-p no:cacheprovider $(srcdir)/tests/system/test_upgrade_storm.py
 	@SUPERD_BUILD=$(abs_builddir) SUPERD_STORM_SECONDS=$(SOAK_SECONDS) $(PYTHON3) -m pytest -q -s \
 		-p no:cacheprovider $(srcdir)/tests/services/test_messenger_storm.py
+	@SUPERD_BUILD=$(abs_builddir) SUPERD_FLIPS=10000 SUPERD_SLOW=1 SUPERD_HUP_ROUNDS=5 \
+		SUPERD_RELOAD_SERVICES=10000 $(PYTHON3) -m pytest -q -s -p no:cacheprovider \
+		$(srcdir)/tests/system/test_reload_file.py $(srcdir)/tests/system/test_reload_storm.py
 
 check-fresh:
 	@$(PYTHON3) $(srcdir)/tests/fresh --work $(abs_builddir)/fresh
