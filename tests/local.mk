@@ -20,8 +20,8 @@ check-programs: all
 check-full: check-programs
 	@$(PYTHON3) $(srcdir)/tests/full --build $(abs_builddir)
 
-# The long form of what make check does for seconds: ten minutes of storm on the spool, broken
-# files, many reloads, a hundred upgrades under load.
+# The long form of what make check does for seconds: ten minutes of storm on the spool, a hundred
+# upgrades under load, broken files and many reloads.
 SOAK_SECONDS = 600
 SOAK_UPGRADES = 100
 soak: all check-programs
