@@ -25,6 +25,8 @@
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define COUNTS (sizeof(struct report_counts) / sizeof(uint64_t))
 
+_Static_assert(COUNTS <= 256, "counts fit in one member");
+
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* --- the tables ----------------------------------------------------------------------------- */
@@ -47,6 +49,7 @@ static const struct state_field listener_fields[] = {
 	FIELD(state_listener, endpoint, STATE_TEXT, 0, ENDPOINT_BYTES),
 	NUMBER(state_listener, fd, 3, INT_MAX),
 	FLAG(state_listener, lent),
+	FIELD(state_listener, digest, STATE_LONG, INT64_MIN, INT64_MAX),
 	NUMBER(state_listener, holder, 0, INT_MAX),
 	FIELD(state_listener, path_device, STATE_LONG, INT64_MIN, INT64_MAX),
 	FIELD(state_listener, path_inode, STATE_LONG, INT64_MIN, INT64_MAX),
@@ -88,7 +91,7 @@ static const struct state_field service_fields[] = {
 };
 
 static const struct state_shape service_shape = {
-	sizeof(struct state_service), false, LENGTH(service_fields), service_fields};
+	sizeof(struct state_service), true, LENGTH(service_fields), service_fields};
 
 static const struct state_field child_fields[] = {
 	NUMBER(state_child, pid, 2, INT_MAX),
@@ -111,6 +114,7 @@ static const struct state_field child_fields[] = {
 	FLAG(state_child, sentenced),
 	NUMBER(state_child, failed_step, 0, STEP_EXEC),
 	NUMBER(state_child, failed_code, 0, INT_MAX),
+	TIME(state_child, ready_ns),
 };
 
 static const struct state_shape child_shape = {
@@ -124,6 +128,8 @@ static const struct state_field state_fields[] = {
 	TIME(state, left_ns),
 	TIME(state, started_ns),
 	FIELD(state, generation, STATE_LONG, 0, INT64_MAX),
+	FIELD(state, loaded_wall_ns, STATE_LONG, INT64_MIN, INT64_MAX),
+	NUMBER(state, log_level, -1, LEVEL_DEBUG),
 	FIELD(state, last_id, STATE_LONG, 0, INT64_MAX),
 	FIELD(state, open_files_soft, STATE_LONG, -1, INT64_MAX),
 	FIELD(state, open_files_hard, STATE_LONG, -1, INT64_MAX),

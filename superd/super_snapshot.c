@@ -5,6 +5,7 @@
 #include "superd/super_private.h"
 
 #include "superd/errpipe.h"
+#include "superd/listener_change.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -44,6 +45,8 @@ static void snapshot_process(struct snapshot *snapshot)
 	state->left_ns = loop_now_ns(super->context.loop);
 	state->started_ns = super->started_ns;
 	state->generation = (int64_t)super->generation;
+	state->loaded_wall_ns = super->loaded_wall_ns;
+	state->log_level = report_forced_level(super->context.report);
 	state->last_id = (int64_t)super->context.last_id;
 	state->open_files_soft = snapshot_limit(super->open_files.rlim_cur);
 	state->open_files_hard = snapshot_limit(super->open_files.rlim_max);
@@ -67,6 +70,7 @@ static void snapshot_listeners(struct snapshot *snapshot, const struct service *
 			.endpoint = snapshot_text(snapshot, listener->conf->text),
 			.fd = listener->fd,
 			.lent = listener->lent,
+			.digest = (int64_t)listener_digest(listener),
 			.holder = listener->held != 0
 					  ? listener->held
 					  : ((const struct service_group *)listener->owner)->busy,
@@ -128,6 +132,7 @@ static void snapshot_child(void *owner, struct child *child)
 		.sentenced = child->sentenced,
 		.failed_step = child->failure->step,
 		.failed_code = child->failure->code,
+		.ready_ns = child->failure->ready_ns,
 	};
 }
 
