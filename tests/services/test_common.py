@@ -33,8 +33,7 @@ def test_version(stand, name, option):
     assert program.status() == 0
 
 
-# To metrics garbage is a fault of the client: tests/services/test_metrics_http.py.
-@pytest.mark.parametrize("name", [name for name in SERVICES if name != "metrics"])
+@pytest.mark.parametrize("name", SERVICES)
 @pytest.mark.parametrize("arguments", [
     ["-x"], ["--unknown"], ["operand"], ["-t"], ["-t", "x"], ["-t", "-1"], ["-t", "1.5"],
     ["-t", "1000001"], ["--idle="],
@@ -134,7 +133,8 @@ def test_descriptor_flags_stay(stand, name):
         client.settimeout(drive.DEADLINE)
 
 
-@pytest.mark.parametrize("name", [name for name in SERVICES if name != "chargen"])
+# To metrics it is a fault of the client: test_metrics_http.py.
+@pytest.mark.parametrize("name", [name for name in SERVICES if name not in ("chargen", "metrics")])
 def test_garbage_does_no_harm(stand, name):
     garbage = os.urandom(200_000) + b"\0\n\r\n\x1b[2J" * 1000
     _, program = stand.exchange("tcp", name, garbage)
