@@ -107,6 +107,7 @@ struct child *children_prepare(struct children *children)
 
 void children_cancel(struct children *children, struct child *child)
 {
+	child->pid = 0; /* not alive: children_next() */
 	child->next = children->free_list;
 	children->free_list = child;
 }
@@ -150,6 +151,25 @@ void children_add(struct children *children, struct child *child)
 size_t children_count(const struct children *children)
 {
 	return children->count;
+}
+
+struct child *children_next(const struct children *children, struct children_cursor *cursor)
+{
+	const struct chunk *chunk = cursor->begun ? cursor->chunk : children->chunks;
+
+	/* new chunks are put in front, and none is freed: the way from here on stays as it is */
+	cursor->begun = true;
+	for (; chunk != NULL; chunk = chunk->next, cursor->index = 0) {
+		cursor->chunk = chunk;
+		while (cursor->index < CHUNK_ENTRIES) {
+			const struct child *child = &chunk->entries[cursor->index++];
+
+			if (child->pid > 0)
+				return (struct child *)(uintptr_t)child;
+		}
+	}
+	cursor->chunk = NULL;
+	return NULL;
 }
 
 struct child *children_find(const struct children *children, pid_t pid)
@@ -232,5 +252,16 @@ void children_signal_all(struct children *children, int signal)
 	for (size_t i = 0; i < children->bucket_count; i++) {
 		for (child = children->buckets[i]; child != NULL; child = child->next)
 			children_signal(children, child, signal);
+	}
+}
+
+void children_each(struct children *children,
+	void (*each_cb)(void *each_owner, struct child *child), void *each_owner)
+{
+	struct child *child;
+
+	for (size_t i = 0; i < children->bucket_count; i++) {
+		for (child = children->buckets[i]; child != NULL; child = child->next)
+			each_cb(each_owner, child);
 	}
 }

@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "superd/conf.h"
+#include "superd/diff.h"
 #include "superd/explain.h"
 #include "superd/log.h"
 #include "superd/super.h"
@@ -14,15 +15,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
 #define EXIT_CONF 1
 #define EXIT_USAGE 2
 
-enum { OPTION_READY_FD = 256, OPTION_LOOP, OPTION_SPAWN, OPTION_EXPLAIN };
+enum {
+	OPTION_READY_FD = 256,
+	OPTION_LOOP,
+	OPTION_SPAWN,
+	OPTION_EXPLAIN,
+	OPTION_DIFF,
+	OPTION_LISTEN,
+	OPTION_SET
+};
 
-enum deed { DEED_RUN, DEED_CHECK, DEED_PRINT, DEED_EXPLAIN };
+enum deed { DEED_RUN, DEED_CHECK, DEED_PRINT, DEED_EXPLAIN, DEED_DIFF };
 
 /* The command line: what to do, and with what. */
 struct command {
@@ -30,6 +40,9 @@ struct command {
 	struct super_options options;
 	const char *address; /* DEED_EXPLAIN: who comes, */
 	const char *service; /* and to which service */
+	struct conf_single single;
+	const char **listen; /* room for all that a command line can hold */
+	const char **set;
 };
 
 static const char usage_text[] =
@@ -37,6 +50,9 @@ static const char usage_text[] =
 	"              [--loop=select|epoll] [--spawn=vm|fork]    run (foreground unless -d)\n"
 	"       superd -t [-c FILE]    check the configuration: every problem, one a line\n"
 	"       superd -T [-c FILE]    print the effective configuration\n"
+	"       superd --diff [-c FILE]    what a reload of the running superd would do\n"
+	"       superd --listen ENDPOINT... [--set 'OPTIONS'] -- PROGRAM [ARG...]    one service, no\n"
+	"              file; OPTIONS are what would stand in its service block\n"
 	"       superd --explain ADDRESS SERVICE [-c FILE]    which rule decides for this client\n"
 	"       superd -h | -V         this text; the version\n"
 	"FILE is " SYSCONFDIR "/superd.conf by default.\n";
@@ -96,65 +112,105 @@ static enum spawn_kind parse_spawn(const char *text)
 	return SPAWN_FORK;
 }
 
-static void parse_options(int argc, char **argv, struct command *command)
+/* The options that end superd at once are here too. */
+static void parse_option(struct command *command, int option)
 {
 	struct super_options *options = &command->options;
+
+	switch (option) {
+	case 'c':
+		options->conf_file = optarg;
+		break;
+	case 'd':
+		options->detach = true;
+		break;
+	case 'p':
+		options->pid_file = optarg;
+		break;
+	case 'l':
+		options->level = parse_level(optarg);
+		break;
+	case 't':
+		command->deed = DEED_CHECK;
+		break;
+	case 'T':
+		command->deed = DEED_PRINT;
+		break;
+	case OPTION_EXPLAIN:
+		command->deed = DEED_EXPLAIN;
+		command->address = optarg;
+		break;
+	case OPTION_DIFF:
+		command->deed = DEED_DIFF;
+		break;
+	case OPTION_LISTEN:
+		command->listen[command->single.listen_count++] = optarg;
+		break;
+	case OPTION_SET:
+		command->set[command->single.set_count++] = optarg;
+		break;
+	case OPTION_READY_FD:
+		options->ready_fd = parse_fd(optarg);
+		break;
+	case OPTION_LOOP:
+		options->loop = parse_loop(optarg);
+		break;
+	case OPTION_SPAWN:
+		options->spawn = parse_spawn(optarg);
+		break;
+	case 'h':
+		print_and_exit(usage_text);
+	case 'V':
+		print_and_exit("superd " PACKAGE_VERSION "\n");
+	default:
+		usage();
+	}
+}
+
+/* The rest of the command line is a program: one service without a file. */
+static void parse_single(struct command *command, char **program)
+{
+	struct conf_single *single = &command->single;
+
+	if (*program == NULL || command->options.conf_file != NULL ||
+		command->deed == DEED_EXPLAIN || command->deed == DEED_DIFF)
+		usage();
+	single->listen = command->listen;
+	single->set = command->set;
+	single->argv = (const char *const *)program;
+	command->options.single = single;
+	command->options.conf_file = CONF_SINGLE_NAME;
+}
+
+static void parse_options(int argc, char **argv, struct command *command)
+{
 	static const struct option longs[] = {
 		{"ready-fd", required_argument, NULL, OPTION_READY_FD},
 		{"loop", required_argument, NULL, OPTION_LOOP},
 		{"spawn", required_argument, NULL, OPTION_SPAWN},
 		{"explain", required_argument, NULL, OPTION_EXPLAIN},
+		{"diff", no_argument, NULL, OPTION_DIFF},
+		{"listen", required_argument, NULL, OPTION_LISTEN},
+		{"set", required_argument, NULL, OPTION_SET},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{NULL, 0, NULL, 0},
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "c:dp:l:tThV", longs, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			options->conf_file = optarg;
-			break;
-		case 'd':
-			options->detach = true;
-			break;
-		case 'p':
-			options->pid_file = optarg;
-			break;
-		case 'l':
-			options->level = parse_level(optarg);
-			break;
-		case 't':
-			command->deed = DEED_CHECK;
-			break;
-		case 'T':
-			command->deed = DEED_PRINT;
-			break;
-		case OPTION_EXPLAIN:
-			command->deed = DEED_EXPLAIN;
-			command->address = optarg;
-			break;
-		case OPTION_READY_FD:
-			options->ready_fd = parse_fd(optarg);
-			break;
-		case OPTION_LOOP:
-			options->loop = parse_loop(optarg);
-			break;
-		case OPTION_SPAWN:
-			options->spawn = parse_spawn(optarg);
-			break;
-		case 'h':
-			print_and_exit(usage_text);
-		case 'V':
-			print_and_exit("superd " PACKAGE_VERSION "\n");
-		default:
-			usage();
-		}
+	while ((option = getopt_long(argc, argv, "c:dp:l:tThV", longs, NULL)) != -1)
+		parse_option(command, option);
+	if (command->single.listen_count > 0) {
+		parse_single(command, argv + optind);
+		return;
 	}
 	if (command->deed == DEED_EXPLAIN && optind < argc)
 		command->service = argv[optind++];
-	if (optind != argc || (command->deed == DEED_EXPLAIN && command->service == NULL))
+	if (optind != argc || command->single.set_count > 0 ||
+		(command->deed == DEED_EXPLAIN && command->service == NULL))
 		usage();
+	if (command->options.conf_file == NULL)
+		command->options.conf_file = SYSCONFDIR "/superd.conf";
 }
 
 /*
@@ -194,6 +250,43 @@ static char *absolute_path(const char *path)
 	return joined;
 }
 
+/* Whether folder (length bytes of it) has the program name; *path is then the caller's. */
+static bool folder_has(const char *folder, size_t length, const char *name, char **path)
+{
+	if (asprintf(path, "%.*s/%s", (int)length, folder, name) < 0)
+		return false;
+	if (folder[0] == '/' && access(*path, X_OK) == 0)
+		return true;
+	free(*path);
+	return false;
+}
+
+/*
+ * The program of the command line as a shell would have it: a bare name is that of a bundled
+ * service, or else looked up in PATH; another path begins here. To be freed; what cannot be found
+ * stays as it is, and the loader says so.
+ */
+static char *program_path(const char *name, const char *services)
+{
+	const char *folder = getenv("PATH");
+	char *path;
+
+	if (strchr(name, '/') != NULL)
+		return absolute_path(name);
+	if (folder_has(services, strlen(services), name, &path)) {
+		free(path);
+		return strdup(name);
+	}
+	while (folder != NULL) {
+		const char *end = strchrnul(folder, ':');
+
+		if (folder_has(folder, (size_t)(end - folder), name, &path))
+			return path;
+		folder = *end == ':' ? end + 1 : NULL;
+	}
+	return strdup(name);
+}
+
 static void print_message(void *owner, enum conf_severity severity, const char *text)
 {
 	(void)owner;
@@ -216,13 +309,31 @@ static int explain_client(const struct command *command, const struct conf *conf
 	return accepted ? 0 : 1;
 }
 
-/* What needs the configuration and no running superd. */
+/* Prints what the running superd would do with the file. */
+static int diff_file(const struct command *command, const struct conf *conf)
+{
+	char *path = absolute_path(command->options.conf_file);
+	struct error error = {.text = "out of memory"};
+	int status = 0;
+
+	if (path == NULL || diff_print(conf, path, stdout, stderr, &error) != 0) {
+		fprintf(stderr, "superd: %s\n", error.text);
+		status = EXIT_CONF;
+	}
+	free(path);
+	return status;
+}
+
+/* What needs the configuration and does not become a superd. */
 static int look_at_configuration(const struct command *command)
 {
-	static const int modes[] = {
-		[DEED_CHECK] = CONF_CHECK, [DEED_PRINT] = CONF_PRINT, [DEED_EXPLAIN] = CONF_BUILD};
+	static const int modes[] = {[DEED_CHECK] = CONF_CHECK,
+		[DEED_PRINT] = CONF_PRINT,
+		[DEED_EXPLAIN] = CONF_BUILD,
+		[DEED_DIFF] = CONF_BUILD};
 	struct conf_request request = {
 		.file = command->options.conf_file,
+		.single = command->options.single,
 		.service_directory = command->options.service_directory,
 		.mode = modes[command->deed],
 	};
@@ -237,6 +348,8 @@ static int look_at_configuration(const struct command *command)
 	}
 	if (command->deed == DEED_EXPLAIN)
 		status = explain_client(command, conf);
+	else if (command->deed == DEED_DIFF)
+		status = diff_file(command, conf);
 	conf_free(conf);
 	return status;
 }
@@ -245,17 +358,22 @@ int main(int argc, char **argv)
 {
 	struct command command = {
 		.deed = DEED_RUN,
-		.options = {.conf_file = SYSCONFDIR "/superd.conf",
-			.level = -1,
-			.ready_fd = -1,
-			.loop = LOOP_AUTO,
-			.spawn = SPAWN_AUTO},
+		.options = {.level = -1, .ready_fd = -1, .loop = LOOP_AUTO, .spawn = SPAWN_AUTO},
 	};
 	char *folder = service_directory();
+	char *program = NULL;
 	char *pid_file;
 	int status;
 
+	command.listen = calloc(2 * (size_t)argc, sizeof(*command.listen));
+	if (command.listen == NULL || folder == NULL)
+		return EX_OSERR;
+	command.set = command.listen + argc;
 	parse_options(argc, argv, &command);
+	if (command.options.single != NULL) {
+		program = program_path(argv[optind], folder);
+		argv[optind] = program != NULL ? program : argv[optind];
+	}
 	pid_file = absolute_path(command.options.pid_file);
 	command.options.service_directory = folder;
 	command.options.pid_file = pid_file;
@@ -263,6 +381,8 @@ int main(int argc, char **argv)
 		status = super_run(&command.options);
 	else
 		status = look_at_configuration(&command);
+	free(command.listen);
+	free(program);
 	free(pid_file);
 	free(folder);
 	return status;

@@ -27,6 +27,8 @@ enum service_state {
 	SERVICE_BUSY,      /* every socket is a wait program's */
 	SERVICE_STARVED,   /* no descriptors, processes or slots for another program */
 	SERVICE_THROTTLED, /* its program keeps failing */
+	SERVICE_PAUSED,    /* by superctl pause */
+	SERVICE_DRAINING,  /* it accepts nobody any more; what runs may finish */
 };
 
 /* "stopped", "listening", ... */
@@ -41,10 +43,12 @@ struct service_context {
 	struct children *children;
 	struct report *report;
 	const struct conf *conf;
-	int null_fd;               /* /dev/null, low: where a new program's table reaches */
-	unsigned load_permille;    /* the 1-minute load, */
-	int64_t load_ns;           /* and when it was read; 0: never */
+	struct inherit *given;  /* sockets that superd was given, for listeners to take; or NULL */
+	int null_fd;            /* /dev/null, low: where a new program's table reaches */
+	unsigned load_permille; /* the 1-minute load, */
+	int64_t load_ns;        /* and when it was read; 0: never */
 	struct sockdiag *sockdiag; /* NULL: no service has `idle` */
+	struct listener *held;     /* those with `held`: a program of another group has them */
 	struct child *idle;        /* whose silence is to be asked for at the end of the turn */
 	uint64_t last_id;          /* of connections and wait programs */
 	struct service *starved;   /* waiting for descriptors, processes or slots */
@@ -72,11 +76,17 @@ struct service {
 	struct listener *listeners; /* one for each socket of conf, grouped */
 	struct service_group *groups;
 	size_t group_count;
+	struct service_group gone; /* of wait programs whose sockets it has no more: without any */
 	bool stopped;
-	bool starved; /* in context->starved */
+	bool paused;
+	bool draining; /* by service_drain() */
+	bool starved;  /* in context->starved */
 	struct service *starved_next;
-	unsigned running; /* its entries in the child table */
+	struct service *retired_next; /* of a service_list */
+	bool planned;                 /* reload: it stands in the new configuration */
+	unsigned running;             /* its entries in the child table */
 	struct limit *sources;
+	bool recount;            /* sources was emptied: its live children are to be given to it */
 	struct errpipe *errpipe; /* NULL unless stderr = log */
 	struct report_subject *report;
 	unsigned failures;          /* in a row */
@@ -101,7 +111,29 @@ size_t service_start(struct service *service);
 /* Closes the listeners; running programs go on. */
 void service_stop(struct service *service);
 
+/*
+ * Begins or ends (resume) the draining of one service: its listeners are closed, so that clients
+ * are turned away at once and go elsewhere, and its running programs finish. A socket that
+ * somebody else holds too is only not watched, for closing it would turn nobody away: one that
+ * superd was lent, and that of a running wait program until it ends. Idempotent; the end reports
+ * what cannot be opened again, which is tried on.
+ */
+void service_drain(struct service *service, bool draining);
+
+/* How many of its listeners are open. */
+size_t service_open_count(const struct service *service);
+
 enum service_state service_state(const struct service *service);
+
+/* Whether who comes is left in the kernel's backlog from now on (a datagram in its socket);
+   running programs go on. */
+void service_pause(struct service *service, bool paused);
+
+/* Asks a running program to end, as if its time were over. Nothing where it was asked before. */
+void service_end_program(struct child *child);
+
+/* A start of it went well and took that long. */
+void service_started(struct service *service, int64_t took_ns);
 
 /*
  * The one place that decides whether listeners are watched, from state and counts. Idempotent;

@@ -11,6 +11,7 @@
 #include "superd/sockdiag.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -132,6 +133,18 @@ static enum admit_verdict accept_verdict(struct service *service, const struct p
 	return admit_check(conf, &facts);
 }
 
+/* Keeps what is needed to ask the kernel how long the connection has been silent. */
+static void accept_note_idle(const struct service *service, struct child *child, int fd)
+{
+	const char *device = service->conf->bind_device;
+
+	if (sockdiag_cookie(fd, &child->cookie) != 0)
+		return;
+	child->bound = device != NULL ? if_nametoindex(device) : 0;
+	child->idle_ns = service->conf->limits.idle_ns;
+	child->active_ns = loop_now_ns(service->context->loop);
+}
+
 /* The accepted connection: refused, or given its program. Returns whether the turn goes on. */
 static bool accept_connection(struct service *service, const struct listener *listener,
 	struct spawn_slot *slot, struct child *child, int fd)
@@ -146,11 +159,9 @@ static bool accept_connection(struct service *service, const struct listener *li
 	}
 	accept_banner(service, fd);
 	accept_local(listener, fd, &local);
-	if (service->conf->limits.idle_ns > 0 && local.family != AF_UNSPEC &&
-		sockdiag_cookie(fd, &child->cookie) == 0) {
-		child->local = local;
-		child->active_ns = loop_now_ns(service->context->loop);
-	}
+	child->local = local;
+	if (service->conf->limits.idle_ns > 0 && local.family != AF_UNSPEC)
+		accept_note_idle(service, child, fd);
 	if (service_launch(service, &(struct service_launch){.slot = slot,
 					    .child = child,
 					    .listener = listener,

@@ -21,6 +21,8 @@
 struct spawn {
 	const struct spawn_backend *backend;
 	struct spawn_inherit inherit;
+	void (*left_cb)(void *pool_owner, void *owner, int64_t took_ns);
+	void *left_owner;
 	size_t busy; /* slots taken */
 	struct spawn_slot slots[SPAWN_SLOTS];
 };
@@ -142,6 +144,23 @@ enum spawn_kind spawn_kind(const struct spawn *spawn)
 	return spawn->backend->kind;
 }
 
+void spawn_set_left_cb(struct spawn *spawn,
+	void (*left_cb)(void *pool_owner, void *owner, int64_t took_ns), void *pool_owner)
+{
+	spawn->left_cb = left_cb;
+	spawn->left_owner = pool_owner;
+}
+
+/* The slot's child has left, by its exec or its end. */
+static void spawn_tell(struct spawn *spawn, struct spawn_slot *slot)
+{
+	if (slot->told)
+		return;
+	slot->told = true;
+	if (spawn->left_cb != NULL && !slot->killed && slot->request.failure->step == STEP_OK)
+		spawn->left_cb(spawn->left_owner, slot->owner, clock_now_ns() - slot->started_ns);
+}
+
 struct spawn_slot *spawn_slot_take(struct spawn *spawn, void *owner)
 {
 	struct spawn_slot *slot = NULL;
@@ -157,6 +176,7 @@ struct spawn_slot *spawn_slot_take(struct spawn *spawn, void *owner)
 		return NULL;
 	slot->taken = true;
 	slot->killed = false;
+	slot->told = false;
 	slot->pid = 0;
 	slot->close_fd = -1;
 	slot->owner = owner;
@@ -207,6 +227,7 @@ size_t spawn_collect(struct spawn *spawn, int64_t now_ns,
 		if (__atomic_load_n(&slot->word, __ATOMIC_ACQUIRE) == 0) {
 			if (slot->close_fd >= 0)
 				close(slot->close_fd);
+			spawn_tell(spawn, slot);
 			spawn_slot_cancel(spawn, slot);
 			freed++;
 		} else if (!slot->killed && now_ns - slot->started_ns > SPAWN_STUCK_NS) {
@@ -223,7 +244,49 @@ void spawn_reaped(struct spawn *spawn, pid_t pid)
 	for (size_t i = 0; i < SPAWN_SLOTS && spawn->busy > 0; i++) {
 		struct spawn_slot *slot = &spawn->slots[i];
 
-		if (slot->taken && slot->pid == pid)
-			__atomic_store_n(&slot->word, 0, __ATOMIC_RELEASE);
+		if (!slot->taken || slot->pid != pid)
+			continue;
+		__atomic_store_n(&slot->word, 0, __ATOMIC_RELEASE);
+		spawn_tell(spawn, slot);
 	}
+}
+
+/* The first slot that is taken for owner, from slot on; NULL: none. */
+static const struct spawn_slot *spawn_find(
+	const struct spawn *spawn, const struct spawn_slot *slot, const void *owner)
+{
+	for (; slot < spawn->slots + SPAWN_SLOTS; slot++) {
+		if (slot->taken && slot->owner == owner)
+			return slot;
+	}
+	return NULL;
+}
+
+bool spawn_uses_owner(const struct spawn *spawn, const void *owner)
+{
+	return spawn->busy > 0 && spawn_find(spawn, spawn->slots, owner) != NULL;
+}
+
+bool spawn_uses_sockets(const struct spawn *spawn, const void *owner)
+{
+	const struct spawn_slot *slot = spawn->busy > 0 ? spawn->slots : NULL;
+
+	while (slot != NULL && (slot = spawn_find(spawn, slot, owner)) != NULL) {
+		if (slot->request.listening)
+			return true;
+		slot++;
+	}
+	return false;
+}
+
+bool spawn_uses_conf(const struct spawn *spawn, const struct conf_service *services, size_t count)
+{
+	for (size_t i = 0; i < SPAWN_SLOTS && spawn->busy > 0; i++) {
+		const struct spawn_slot *slot = &spawn->slots[i];
+
+		if (slot->taken && slot->request.conf >= services &&
+			slot->request.conf < services + count)
+			return true;
+	}
+	return false;
 }

@@ -14,8 +14,9 @@
 /* The command line. */
 struct super_options {
 	const char *conf_file;
-	const char *service_directory; /* default of `service-directory` */
-	const char *pid_file;          /* NULL: the configuration's */
+	const struct conf_single *single; /* one service without a file; NULL: conf_file */
+	const char *service_directory;    /* default of `service-directory` */
+	const char *pid_file;             /* NULL: the configuration's */
 	bool detach;
 	int level;    /* enum log_level for everything; -1: the configuration's */
 	int ready_fd; /* -1: none */

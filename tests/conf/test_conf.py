@@ -520,7 +520,7 @@ def test_print_to_reader_that_leaves(place):
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout.readline().startswith("service-directory")
+    assert process.stdout.readline().startswith("# control-socket = ")
     process.stdout.close()
     assert process.stderr.read() == ""
     assert process.wait(DEADLINE) == 0

@@ -48,6 +48,7 @@ def superd(build, tmp_path, request):
     finally:
         for daemon in daemons:
             daemon.kill()
+            daemon.remove()
 
 
 @pytest.fixture(params=["select+vm", "select+fork", "epoll+vm", "epoll+fork"])

@@ -5,13 +5,16 @@ log, and at the end checks what must hold after every test: exit status 0, no zo
 descriptor, an empty sanitizer log.
 """
 
+import json
 import os
 import random
 import select
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 DEADLINE = 20.0  # seconds; against hanging, not a measure
@@ -194,12 +197,50 @@ class Superd:
         self.wrapper = list(wrapper)
         self.env = dict(os.environ, **(env or {}))
         self.config_path = folder / "superd.conf"
-        self.config_path.write_text(config)
+        # a unix socket's name is short, and the test's folder may not be
+        self.control_folder = tempfile.mkdtemp(prefix="superd-control-", dir="/tmp")
+        os.chmod(self.control_folder, 0o755)
+        self.control = f"{self.control_folder}/socket"
+        self.configure(config)
         self.stderr_path = folder / "stderr"
         self.sanitizer_log = folder / "sanitizer"
         self.process = None
         self.baseline = None
         self.check = check
+
+    def configure(self, config):
+        """Writes the configuration, with a control socket of its own unless it says something."""
+        if "control-socket" not in config:
+            config += f'\ncontrol-socket = "{self.control}"\n'
+        self.config_path.write_text(config)
+
+    def ctl(self, *words, status=0, **more):
+        """superctl with these words; its standard output. status None: any."""
+        done = subprocess.run(
+            [str(self.build / "superd/superctl"), "-s", self.control, *map(str, words)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=3 * DEADLINE,
+            env=self.env,
+            check=False,
+            **more,
+        )
+        assert status in (None, done.returncode), (done.returncode, done.stdout, done.stderr)
+        return done.stdout if status == 0 else done.stdout + done.stderr
+
+    def status(self, *words):
+        """What superctl status --json says."""
+        return json.loads(self.ctl("status", *words, "--json"))
+
+    def service(self, name):
+        """One service of the status."""
+        return self.status(name)["services"][0]
+
+    def connections(self, *words):
+        """What superctl connections --json says."""
+        return json.loads(self.ctl("connections", *words, "--json"))["connections"]
 
     def start(self, ready=True):
         """Starts it and waits for its readiness line."""
@@ -290,6 +331,10 @@ class Superd:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+    def remove(self):
+        """What it leaves outside the test's folder."""
+        shutil.rmtree(self.control_folder, ignore_errors=True)
 
     def describe(self):
         """What a failed test shows."""

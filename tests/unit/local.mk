@@ -13,6 +13,7 @@ DAEMON_UNIT_TESTS = \
 	tests/unit/test_descriptor_raise \
 	tests/unit/test_format \
 	tests/unit/test_hours \
+	tests/unit/test_inherit \
 	tests/unit/test_limit \
 	tests/unit/test_limit_table \
 	tests/unit/test_log \
@@ -23,6 +24,7 @@ DAEMON_UNIT_TESTS = \
 	tests/unit/test_loop_kind \
 	tests/unit/test_loop_random \
 	tests/unit/test_loop_time \
+	tests/unit/test_notify \
 	tests/unit/test_pidfile \
 	tests/unit/test_sockdiag \
 	tests/unit/test_spawn \
@@ -77,7 +79,7 @@ EXTRA_DIST += tests/unit/unit.h
 # What a test is linked with: the default LDADD of its recipe, and what make rebuilds first.
 $(UNIT_TESTS): AM_CFLAGS += $(CMOCKA_CFLAGS)
 $(DAEMON_UNIT_TESTS): superd/libsuperd.a
-$(DAEMON_UNIT_TESTS): LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(CMOCKA_LIBS)
+$(DAEMON_UNIT_TESTS): LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 $(SERVICE_UNIT_TESTS): services/libservice_cc.a
 $(SERVICE_UNIT_TESTS): LDADD = services/libservice_cc.a $(CMOCKA_LIBS)
 $(MAIL_UNIT_TESTS): services/libmail.a services/libservice_cc.a
@@ -134,3 +136,14 @@ tests_unit_test_conf_policy_LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(CMOCKA_
 tests_unit_test_explain_SOURCES = tests/unit/test_explain.c $(unit_conf_text)
 tests_unit_test_explain_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_explain_LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(CMOCKA_LIBS)
+
+# the control socket, superctl and the metrics
+CONTROL_UNIT_TESTS = \
+	tests/unit/test_control_output \
+	tests/unit/test_control_request \
+	tests/unit/test_histogram \
+	tests/unit/test_superctl
+UNIT_TESTS += $(CONTROL_UNIT_TESTS)
+$(CONTROL_UNIT_TESTS): superd/libsuperd.a superd/libsuperctl.a
+$(CONTROL_UNIT_TESTS): LDADD = superd/libsuperctl.a superd/libsuperd.a $(CONFUSE_LIBS) \
+	$(JANSSON_LIBS) $(CMOCKA_LIBS)
