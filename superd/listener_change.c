@@ -4,7 +4,9 @@
  * Two of superd's own sockets may have to exist at once although the kernel would not bind both,
  * because nothing may be closed before everything new is open: SO_REUSEPORT, set on both for as
  * long as that lasts, lets a wildcard address be bound beside a specific one of the same user; a
- * unix socket is bound under another name and renamed over the old one.
+ * unix socket is bound under another name and renamed over the old one. (The kernel remembers the
+ * former for the port: processes of the same user that set SO_REUSEPORT, too, could be bound there
+ * as long as the new socket lives. They are no threat: they could as well stop superd.)
  */
 #include "config.h"
 #include "superd/listener_change.h"
