@@ -235,12 +235,18 @@ void children_reap(struct children *children,
 	}
 }
 
+void children_sentence(struct children *children, struct child *child)
+{
+	if (child->sentenced)
+		return;
+	child->sentenced = true;
+	children->sentenced++;
+}
+
 void children_signal(struct children *children, struct child *child, int signal)
 {
-	if (!child->sentenced && (signal == SIGTERM || signal == SIGKILL)) {
-		child->sentenced = true;
-		children->sentenced++;
-	}
+	if (signal == SIGTERM || signal == SIGKILL)
+		children_sentence(children, child);
 	if (kill(-child->pid, signal) != 0 && errno == ESRCH)
 		kill(child->pid, signal);
 }

@@ -94,6 +94,9 @@ void children_reap(struct children *children,
    SIGTERM and SIGKILL sentence it. */
 void children_signal(struct children *children, struct child *child, int signal);
 
+/* Says that the child was sent SIGTERM, by whom ever: its group gets KILL before it is reaped. */
+void children_sentence(struct children *children, struct child *child);
+
 /* The same to every live child. */
 void children_signal_all(struct children *children, int signal);
 

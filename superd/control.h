@@ -77,6 +77,9 @@ void control_abort(const struct control_place *place, int fd);
 /* The listening socket, to be handed over; -1: none. */
 int control_fd(const struct control *control);
 
+/* Its name; NULL: none. */
+const char *control_path(const struct control *control);
+
 /* Leaves the socket and its name to a superd that goes on with them: control_free() then does not
    remove the name. */
 void control_leave(struct control *control);

@@ -199,6 +199,15 @@ enum inherit_result inherit_take(struct inherit *pool, const struct conf_socket 
 	return INHERIT_COVERED;
 }
 
+bool inherit_has(const struct inherit *pool, const struct conf_socket *socket, const char *device)
+{
+	for (size_t i = 0; i < pool->count; i++) {
+		if (socket_fits(&pool->sockets[i], socket, device))
+			return true;
+	}
+	return inherit_covers(pool, socket, device);
+}
+
 /* "tcp 127.0.0.1:7", "unix-dgram /run/x": as endpoints are written. */
 static void socket_name(const struct inherit_socket *socket, char text[2 * ADDR_TEXT_SIZE])
 {

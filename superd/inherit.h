@@ -71,6 +71,9 @@ int inherit_listen_fds(struct inherit *pool, const char **problem);
 enum inherit_result inherit_take(struct inherit *pool, const struct conf_socket *socket,
 	const char *device, struct inherit_taken *taken);
 
+/* Whether inherit_take() would find anything but INHERIT_NONE. */
+bool inherit_has(const struct inherit *pool, const struct conf_socket *socket, const char *device);
+
 /* Closes what was not taken, tells of each ("descriptor 3 (tcp 127.0.0.1:7) ..."; unused_cb may be
    NULL), and empties the pool, which may be used again. */
 void inherit_close_rest(

@@ -137,6 +137,12 @@ static enum inherit_result listener_obtain(
 	return result;
 }
 
+bool listener_is_given(const struct listener *listener)
+{
+	return listener->given != NULL &&
+	       inherit_has(listener->given, listener->conf, listener->service->bind_device);
+}
+
 void listener_opened(struct listener *listener, int fd, const char *path)
 {
 	listener->fd = fd;

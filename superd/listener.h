@@ -74,6 +74,9 @@ void listener_init(struct listener *listener, const struct conf_service *service
  */
 int listener_open(struct listener *listener, struct error *error);
 
+/* Whether listener_open() would take a socket that superd was given. */
+bool listener_is_given(const struct listener *listener);
+
 /* Tries one that is LISTENER_RETRYING now, as if its time had come: tells by opened_cb or
    failed_cb. Others are left alone. */
 void listener_retry_now(struct listener *listener);

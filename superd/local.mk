@@ -93,6 +93,13 @@ EXTRA_DIST += superd/spawn_vm.c superd/spawn_vm_none.c
 superd/libsuperd_a-spawn_child.$(OBJEXT) superd/libsuperd_a-spawn_vm.$(OBJEXT) \
 superd/libsuperd_a-childenv_pid.$(OBJEXT): SANITIZER_CFLAGS =
 
+# what is handed over in an upgrade
+superd_libsuperd_a_SOURCES += \
+	superd/state.c superd/state.h superd/state_shape.c superd/state_shape.h \
+	superd/upgrade.c superd/upgrade.h superd/upgrade_trial.c \
+	superd/report_upgrade.c superd/service_adopt.c \
+	superd/super_restore.c superd/super_snapshot.c superd/super_upgrade.c superd/super_upgrade.h
+
 # a new configuration at run time
 superd_libsuperd_a_SOURCES += \
 	superd/holder.c superd/holder.h \

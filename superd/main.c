@@ -8,7 +8,9 @@
 #include "superd/explain.h"
 #include "superd/log.h"
 #include "superd/super.h"
+#include "superd/upgrade.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -218,9 +220,9 @@ static void parse_options(int argc, char **argv, struct command *command)
  * its build tree (BUILD/superd/superd beside BUILD/config.status), where they were built. The
  * text is the caller's to free.
  */
-static char *service_directory(void)
+static char *service_directory(const char *exe)
 {
-	char *path = realpath("/proc/self/exe", NULL);
+	char *path = exe != NULL ? realpath(exe, NULL) : NULL;
 	char *mark = NULL;
 	char *folder = NULL;
 	char *slash = NULL;
@@ -237,15 +239,13 @@ static char *service_directory(void)
 }
 
 /* A path that still means the same once superd has gone to "/", to be freed; NULL stays NULL. */
-static char *absolute_path(const char *path)
+static char *absolute_path(const char *path, const char *directory)
 {
-	char folder[PATH_MAX];
 	char *joined;
 
 	if (path == NULL)
 		return NULL;
-	if (path[0] == '/' || getcwd(folder, sizeof(folder)) == NULL ||
-		asprintf(&joined, "%s/%s", folder, path) < 0)
+	if (path[0] == '/' || directory == NULL || asprintf(&joined, "%s/%s", directory, path) < 0)
 		return strdup(path);
 	return joined;
 }
@@ -266,13 +266,13 @@ static bool folder_has(const char *folder, size_t length, const char *name, char
  * service, or else looked up in PATH; another path begins here. To be freed; what cannot be found
  * stays as it is, and the loader says so.
  */
-static char *program_path(const char *name, const char *services)
+static char *program_path(const char *name, const char *services, const char *directory)
 {
 	const char *folder = getenv("PATH");
 	char *path;
 
 	if (strchr(name, '/') != NULL)
-		return absolute_path(name);
+		return absolute_path(name, directory);
 	if (folder_has(services, strlen(services), name, &path)) {
 		free(path);
 		return strdup(name);
@@ -354,36 +354,118 @@ static int look_at_configuration(const struct command *command)
 	return status;
 }
 
+/* The path of this program, to be freed: a link that changes once the file is replaced. */
+static char *own_path(void)
+{
+	char path[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	return length > 0 ? strndup(path, (size_t)length) : NULL;
+}
+
+/* Where superd was started, to be freed; NULL where that cannot be told. */
+static char *start_directory(void)
+{
+	char path[PATH_MAX];
+
+	return getcwd(path, sizeof(path)) != NULL ? strdup(path) : NULL;
+}
+
+/* An upgrade goes on with what the first superd knew of itself. Returns 0, or -1 with *error. */
+static int arrive(struct command *command, struct upgrade_arrival *arrival, struct error *error)
+{
+	struct super_options *options = &command->options;
+	const struct state *state = &arrival->state;
+
+	if (upgrade_arrive(arrival, error) != 0)
+		return -1;
+	options->arrival = arrival;
+	if (arrival->role == UPGRADE_NONE) {
+		options->exe = own_path();
+		options->directory = start_directory();
+		return 0;
+	}
+	options->exe = strdup(state->exe);
+	options->directory = strdup(state->directory);
+	return 0;
+}
+
+/* After an upgrade superd stands in "/": the paths of the command line begin elsewhere. Returns 0,
+   or -1 with *error where one does that is not there any more. */
+static int return_to_start(const struct super_options *options, struct error *error)
+{
+	if (options->arrival->role == UPGRADE_NONE || options->single != NULL ||
+		options->conf_file[0] == '/' || options->directory == NULL ||
+		chdir(options->directory) == 0)
+		return 0;
+	return error_set(error, errno, "%s, where superd was started", options->directory);
+}
+
+/* Nothing has been touched yet: back to the old program, where there is one. Returns the exit
+   status where there is none. */
+static int refuse(const struct upgrade_arrival *arrival, char **argv, const struct error *error)
+{
+	struct error problem;
+
+	fprintf(stderr, "superd: %s\n", error->text);
+	if (arrival->role == UPGRADE_TAKE) {
+		upgrade_go_back(arrival, argv, error->text, &problem);
+		fprintf(stderr, "superd: %s\n", problem.text);
+	}
+	return EX_OSERR;
+}
+
+/* argv is changed where it names a program: an upgrade finds it where it is. */
+static int run(struct command *command, char **argv)
+{
+	struct super_options *options = &command->options;
+	char *folder = service_directory(options->exe);
+	char *pid_file = absolute_path(options->pid_file, options->directory);
+	char *program = NULL;
+	int status = EX_OSERR;
+
+	if (folder != NULL && options->single != NULL)
+		program = program_path(argv[optind], folder, options->directory);
+	if (program != NULL)
+		argv[optind] = program;
+	options->service_directory = folder;
+	options->pid_file = pid_file;
+	if (folder != NULL && command->deed == DEED_RUN)
+		status = super_run(options);
+	else if (folder != NULL)
+		status = look_at_configuration(command);
+	free(program);
+	free(pid_file);
+	free(folder);
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	struct command command = {
 		.deed = DEED_RUN,
-		.options = {.level = -1, .ready_fd = -1, .loop = LOOP_AUTO, .spawn = SPAWN_AUTO},
+		.options = {.level = -1,
+			.ready_fd = -1,
+			.loop = LOOP_AUTO,
+			.spawn = SPAWN_AUTO,
+			.argv = argv},
+		.listen = calloc(2 * (size_t)argc, sizeof(*command.listen)),
 	};
-	char *folder = service_directory();
-	char *program = NULL;
-	char *pid_file;
-	int status;
+	struct upgrade_arrival arrival;
+	struct error error;
+	int status = arrive(&command, &arrival, &error);
 
-	command.listen = calloc(2 * (size_t)argc, sizeof(*command.listen));
-	if (command.listen == NULL || folder == NULL)
-		return EX_OSERR;
-	command.set = command.listen + argc;
-	parse_options(argc, argv, &command);
-	if (command.options.single != NULL) {
-		program = program_path(argv[optind], folder);
-		argv[optind] = program != NULL ? program : argv[optind];
+	if (command.listen == NULL)
+		status = error_set(&error, ENOMEM, "options");
+	if (status == 0) {
+		command.set = command.listen + argc;
+		parse_options(argc, argv, &command);
+		status = return_to_start(&command.options, &error);
 	}
-	pid_file = absolute_path(command.options.pid_file);
-	command.options.service_directory = folder;
-	command.options.pid_file = pid_file;
-	if (command.deed == DEED_RUN)
-		status = super_run(&command.options);
-	else
-		status = look_at_configuration(&command);
+	status = status == 0 ? run(&command, argv) : refuse(&arrival, argv, &error);
+	upgrade_settle(&arrival);
 	free(command.listen);
-	free(program);
-	free(pid_file);
-	free(folder);
+	free(command.options.exe);
+	free(command.options.directory);
 	return status;
 }

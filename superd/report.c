@@ -106,6 +106,11 @@ const struct report_counts *report_subject_counts(const struct report_subject *s
 	return &subject->counts;
 }
 
+void report_subject_restore(struct report_subject *subject, const struct report_counts *counts)
+{
+	subject->counts = *counts;
+}
+
 bool report_subject_wants(const struct report_subject *subject, enum log_level level)
 {
 	int forced = subject->report->forced_level;
@@ -318,6 +323,18 @@ static void report_tick(struct loop_timer *timer)
 	}
 	if (report->pending != NULL)
 		loop_timer_start(report->loop, &report->tick, next_ns);
+}
+
+void report_flush(struct report *report)
+{
+	struct summary *summary;
+
+	while ((summary = report->pending) != NULL) {
+		report->pending = summary->next_pending;
+		summary->pending = false;
+		summary_write(summary, loop_now_ns(report->loop));
+	}
+	loop_timer_stop(report->loop, &report->tick);
 }
 
 /* The summary of that reason, made when first needed; NULL where memory is out. */

@@ -69,6 +69,9 @@ void report_subject_set(
 
 const struct report_counts *report_subject_counts(const struct report_subject *subject);
 
+/* Goes on counting from counts. */
+void report_subject_restore(struct report_subject *subject, const struct report_counts *counts);
+
 /* One connection or one run of a wait program, as every line about it names it. */
 struct report_session {
 	uint64_t id;
@@ -128,6 +131,19 @@ struct report_facts {
 };
 
 void report_start(struct report *report, const struct report_facts *facts);
+
+/* What a superd says of itself that has taken over. */
+struct report_takeover {
+	int64_t pause_ms; /* how long nobody was served */
+	size_t services;
+	size_t listeners; /* open ones */
+	size_t programs;
+};
+
+void report_upgrade(struct report *report, const struct report_takeover *takeover);
+
+/* Tells what waits for its second, now. */
+void report_flush(struct report *report);
 
 /* From now on every line is of that level or above, whatever the configuration says; -1: as it
    says, and level is that of superd's own lines. */

@@ -210,6 +210,13 @@ int service_new(struct service_context *context, const struct conf_service *conf
 	return 0;
 }
 
+int service_need_errpipe(struct service *service)
+{
+	if (service->errpipe == NULL)
+		service->errpipe = service_make_errpipe(service);
+	return service->errpipe != NULL ? 0 : -1;
+}
+
 static void service_unstarve(struct service *service)
 {
 	struct service **link = &service->context->starved;
@@ -252,7 +259,10 @@ static size_t service_open(struct service *service)
 	for (size_t i = 0; i < service->conf->socket_count; i++) {
 		struct listener *listener = &service->listeners[i];
 
-		if (listener->state == LISTENER_CLOSED && listener_open(listener, &error) != 0)
+		if (listener->state != LISTENER_CLOSED ||
+			(service->draining && !listener_is_given(listener)))
+			continue;
+		if (listener_open(listener, &error) != 0)
 			service_open_failed(listener, &error);
 	}
 	service_update_watch(service);

@@ -84,6 +84,7 @@ struct service {
 	struct service *starved_next;
 	struct service *retired_next; /* of a service_list */
 	bool planned;                 /* reload: it stands in the new configuration */
+	int place;                    /* upgrade: in what is handed over */
 	unsigned running;             /* its entries in the child table */
 	struct limit *sources;
 	bool recount;            /* sources was emptied: its live children are to be given to it */
@@ -140,6 +141,23 @@ void service_started(struct service *service, int64_t took_ns);
  * called after every change of either.
  */
 void service_update_watch(struct service *service);
+
+/*
+ * A program that was started by a superd before this one is a program of service from now on.
+ * child has everything but its owner and what it runs on: a connection (group NULL), or the group
+ * of sockets that begins with the endpoint group, by the mark that group had then. Its deadline
+ * is due at due_ns (0: it has none).
+ */
+void service_adopt(struct service *service, struct child *child, const char *group, int64_t mark_ns,
+	int64_t due_ns);
+
+/* The wait program pid has the listener's socket, whether the listener's group is busy with it or
+   not. Nothing where there is no such program. */
+void service_adopt_socket(struct service *service, struct listener *listener, pid_t pid);
+
+/* Makes sure that there is an errpipe, for programs that were started with one. Returns 0, or -1
+   (out of memory). */
+int service_need_errpipe(struct service *service);
 
 /* A program of this service has ended; its entry no longer counts. */
 void service_reaped(

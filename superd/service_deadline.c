@@ -98,6 +98,13 @@ void service_deadline_start(struct child *child)
 	deadline_next(child, child->started_ns);
 }
 
+void service_deadline_resume(struct child *child, int64_t due_ns)
+{
+	child->deadline.fire_cb = deadline_fire;
+	if (due_ns > 0)
+		deadline_arm(child, due_ns);
+}
+
 /* What the kernel said of one connection: another look later, or the end. */
 static void idle_decide(struct child *child, const struct sockdiag_query *query, int64_t now_ns)
 {

@@ -59,6 +59,9 @@ int service_launch(struct service *service, const struct service_launch *launch)
 /* The life of a program begins, which `time` and `idle` end. */
 void service_deadline_start(struct child *child);
 
+/* The life of a program goes on, whose deadline is due at due_ns; 0: it has none. */
+void service_deadline_resume(struct child *child, int64_t due_ns);
+
 /* Room for one more start, or the service is starved and -1 returned. */
 int service_prepare(struct service *service, struct spawn_slot **slot, struct child **child);
 

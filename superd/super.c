@@ -38,6 +38,7 @@ static void super_turn(void *owner)
 	}
 	service_check_idle(context);
 	notify_turn(&super->notify);
+	super_hand_over(super);
 	log_flush();
 	if (log_pending() && super->log_timer.slot == 0)
 		loop_timer_start(context->loop, &super->log_timer, now_ns + LOG_TIMER_NS);
@@ -75,6 +76,7 @@ static void super_reaped(
 	struct super *super = owner;
 
 	if (child == NULL) {
+		super_upgrade_reaped(super, pid, status);
 		reload_reaped(super->reload, pid, status);
 		return;
 	}
@@ -124,6 +126,12 @@ static void super_signal(void *owner, int signal, pid_t sender)
 		report_daemon(
 			context->report, LEVEL_NOTICE, "stop", "signal", sigabbrev_np(signal));
 		super_leave(super);
+		break;
+	case SIGUSR2:
+		if (super->handover.stage == HANDOVER_NONE && !super->stopping)
+			super_upgrade(super, NULL, NULL);
+		else
+			super_ignored(super, signal);
 		break;
 	case SIGHUP:
 		super_hangup(super);
@@ -179,31 +187,66 @@ static int super_start(struct super *super, struct error *error)
 	spawn_set_left_cb(context->spawn, super_left, super);
 	context->starved_cb = super_starved;
 	loop_set_turn_cb(context->loop, super_turn, super);
+	if (super->options->arrival->role != UPGRADE_NONE)
+		status = super_restore(super, error);
+	if (status != 0 || super->options->arrival->role == UPGRADE_TRY)
+		return status;
 	if (super_watch_signals(super, error) != 0)
 		return EX_OSERR;
 	return super_open(super, error);
 }
 
+/* It serves: whoever waits for that is told, and what an upgrade had in hand is given back. */
+static void super_settled(struct super *super, int detached)
+{
+	const struct super_options *options = super->options;
+
+	process_report(detached, 0);
+	notify_ready(&super->notify);
+	if (options->arrival->role == UPGRADE_NONE) {
+		process_ready(options->ready_fd);
+		return;
+	}
+	upgrade_settle(options->arrival);
+	/* Who ended between the two programs sent his signal to the first one. */
+	children_reap(super->context.children, super_reaped, super);
+}
+
+/* The new program cannot take over: the old one goes on. Returns only where that failed. */
+static void super_go_back(const struct super *super, const struct error *error)
+{
+	const struct super_options *options = super->options;
+	struct error problem;
+
+	log_flush();
+	upgrade_go_back(options->arrival, options->argv,
+		error->text[0] != '\0' ? error->text : super->problem, &problem);
+	fprintf(stderr, "superd: %s\n", problem.text);
+}
+
 int super_run(const struct super_options *options)
 {
 	struct super super = {.options = options, .pid_fd = -1, .context = {.null_fd = -1}};
+	enum upgrade_role role = options->arrival->role;
 	struct error error = {0};
 	int detached = -1;
 	int status;
 
 	process_reset();
 	status = super_load(&super, &error);
-	if (status == 0 && options->detach) {
+	if (status == 0 && options->detach && role == UPGRADE_NONE) {
 		detached = process_detach(&error);
 		status = detached < 0 ? EX_OSERR : 0;
 	}
 	if (status == 0)
 		status = super_start(&super, &error);
-	if (status == 0) {
-		process_report(detached, 0);
+	if (status != 0 && role == UPGRADE_TAKE)
+		super_go_back(&super, &error);
+	if (status == 0 && role == UPGRADE_TRY)
+		status = upgrade_answer(options->arrival) == 0 ? 0 : EX_OSERR;
+	else if (status == 0) {
+		super_settled(&super, detached);
 		detached = -1;
-		process_ready(options->ready_fd);
-		notify_ready(&super.notify);
 		status = super_loop(&super, &error);
 	}
 	log_flush();

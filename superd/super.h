@@ -8,6 +8,7 @@
 #include "superd/error.h"
 #include "superd/loop.h"
 #include "superd/spawn.h"
+#include "superd/upgrade.h"
 
 #include <stdbool.h>
 
@@ -22,6 +23,10 @@ struct super_options {
 	int ready_fd; /* -1: none */
 	enum loop_kind loop;
 	enum spawn_kind spawn;
+	char *const *argv;               /* all of it: an upgrade starts the new program with it */
+	char *exe;                       /* the program's path at the start; NULL: not known */
+	char *directory;                 /* where it was started; NULL: not known */
+	struct upgrade_arrival *arrival; /* how: by an upgrade, or not */
 };
 
 /*

@@ -234,14 +234,12 @@ struct control_place super_control_place(const struct conf *conf)
 	};
 }
 
-int super_control_open(struct super *super, struct error *error)
+/* Moves to what the configuration says. Returns 0 or the exit status. */
+static int control_move(struct super *super, struct error *error)
 {
 	struct control_place place = super_control_place(super->conf);
 	int fd;
 
-	if (control_new(super->context.loop, super_control_ops(), super, &super->control, error) !=
-		0)
-		return EX_OSERR;
 	if (control_prepare(super->control, &place, &fd, error) == 0) {
 		control_commit(super->control, &place, fd);
 		return 0;
@@ -256,4 +254,22 @@ int super_control_open(struct super *super, struct error *error)
 	report_daemon(super->context.report, LEVEL_WARNING, "control", "error", error->text);
 	error->text[0] = '\0';
 	return 0;
+}
+
+int super_control_open(struct super *super, struct error *error)
+{
+	return super_control_restore(super, "", -1, error);
+}
+
+int super_control_restore(struct super *super, const char *path, int fd, struct error *error)
+{
+	struct control_place before = super_control_place(super->conf);
+
+	if (control_new(super->context.loop, super_control_ops(), super, &super->control, error) !=
+		0)
+		return EX_OSERR;
+	before.path = path;
+	if (fd >= 0)
+		control_commit(super->control, &before, fd);
+	return control_move(super, error);
 }

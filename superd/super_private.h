@@ -9,6 +9,7 @@
 #include "superd/reload.h"
 #include "superd/service_list.h"
 #include "superd/super.h"
+#include "superd/super_upgrade.h"
 
 #include <sys/resource.h>
 
@@ -23,18 +24,21 @@ struct super {
 	struct inherit given;      /* sockets superd was given, until the listeners are open */
 	const char *given_problem; /* with LISTEN_FDS; NULL: none */
 	struct service_list services;
-	struct notify notify;
-	struct control *control;
-	int64_t started_ns;     /* monotonic */
+	int64_t started_ns;     /* monotonic; an upgrade does not change it */
 	int64_t loaded_wall_ns; /* when the configuration in force was loaded, */
 	uint64_t generation;    /* and which one it is: 1 at the start */
-	size_t status_next;     /* SIGUSR1: the service whose line is next */
+	struct super_handover handover;
+	struct notify notify;
+	struct super_orphan *orphans; /* configurations of retired services that have none */
+	struct control *control;
+	size_t status_next; /* SIGUSR1: the service whose line is next */
 	struct loop_timer status_timer;
 	struct reload *reload;
 	char *conf_path;              /* absolute, for reloads */
 	struct super_prepared *ahead; /* what a reload has prepared; NULL: nothing */
 	char *pid_path;               /* NULL: none */
 	int pid_fd;
+	char problem[UPGRADE_TEXT_SIZE]; /* the first one of the configuration, at the start */
 	bool stopping;
 	bool terminated; /* stopping: the programs were sent TERM */
 	bool killed;     /* and KILL */
@@ -58,6 +62,13 @@ int super_build(struct super *super, struct error *error);
 /* Takes the pid file and opens the listeners. Returns 0 or the exit status. */
 int super_open(struct super *super, struct error *error);
 
+/* How many listeners are open. */
+size_t super_open_count(const struct super *super);
+
+/* Makes the services' sink of a log block. */
+int super_open_sink(const struct super *super, const struct conf_log *log, struct log_sink **sink,
+	struct error *error);
+
 /* Frees everything; running programs are left alone. */
 void super_end(struct super *super);
 
@@ -66,6 +77,10 @@ void super_end(struct super *super);
  * log; returns 0, or the exit status with *error for one that is set.
  */
 int super_control_open(struct super *super, struct error *error);
+
+/* The same for a superd that goes on for another, whose control socket at path was fd (-1: none).
+ */
+int super_control_restore(struct super *super, const char *path, int fd, struct error *error);
 
 /* What the configuration conf says about the control socket. */
 struct control_place super_control_place(const struct conf *conf);

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "superd/super_private.h"
 
+#include "superd/clock.h"
 #include "superd/descriptor.h"
 #include "superd/pidfile.h"
 #include "superd/sockdiag.h"
@@ -27,9 +28,13 @@ static void super_ignore_stuck(void *pool_owner, void *owner, pid_t pid)
 	(void)pid;
 }
 
+/* The first problem is kept, for the program that an upgrade goes back to. */
 static void super_print_message(void *owner, enum conf_severity severity, const char *text)
 {
-	(void)owner;
+	struct super *super = owner;
+
+	if (severity == CONF_PROBLEM && super->problem[0] == '\0')
+		snprintf(super->problem, sizeof(super->problem), "%s", text);
 	fprintf(stderr, severity == CONF_WARNING ? "%s (warning)\n" : "%s\n", text);
 }
 
@@ -49,12 +54,14 @@ int super_load(struct super *super, struct error *error)
 	inherit_listen_fds(&super->given, &super->given_problem);
 	super->context.given = &super->given;
 	descriptor_raise_limit(&super->open_files);
+	if (options->arrival->role != UPGRADE_NONE)
+		super_restore_limit(&super->open_files, &options->arrival->state);
 	super->context.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (super->context.null_fd < 0) {
 		error_set(error, errno, "/dev/null");
 		return EX_OSERR;
 	}
-	if (conf_load(&request, super_print_message, NULL, &super->conf, error) != 0)
+	if (conf_load(&request, super_print_message, super, &super->conf, error) != 0)
 		return error->code != 0 ? EX_OSERR : EXIT_CONF;
 	super->context.conf = super->conf;
 	return 0;
@@ -161,7 +168,7 @@ int super_build(struct super *super, struct error *error)
 		return EX_OSERR;
 	if (super_needs_sockdiag(super->conf) && sockdiag_new(&context->sockdiag, error) != 0)
 		return EX_OSERR;
-	if (note != NULL)
+	if (note != NULL && options->arrival->role == UPGRADE_NONE)
 		report_daemon(context->report, LEVEL_NOTICE, "spawn", "text", note);
 	if (notify_init(&super->notify, context->loop, super_status, super, error) != 0)
 		report_daemon(context->report, LEVEL_WARNING, "notify", "text", error->text);
@@ -184,14 +191,56 @@ static size_t super_open_listeners(struct super *super)
 
 	for (size_t i = 0; i < super->services.count; i++)
 		open += service_start(super->services.items[i]);
-	if (super->given_problem != NULL)
-		super_given_unused(super, super->given_problem);
-	inherit_close_rest(&super->given, super_given_unused, super);
 	return open;
 }
 
+/* A draining service needs no listener. */
+static bool super_may_be_deaf(const struct super *super)
+{
+	for (size_t i = 0; i < super->services.count; i++) {
+		if (super->services.items[i]->draining)
+			return true;
+	}
+	return false;
+}
+
+/* What superd says once it serves, and what it was given and does not need. */
+static void super_opened(struct super *super, size_t open)
+{
+	struct service_context *context = &super->context;
+	const struct upgrade_arrival *arrival = super->options->arrival;
+
+	switch (arrival->role) {
+	case UPGRADE_TAKE:
+		report_upgrade(context->report,
+			&(struct report_takeover){
+				.pause_ms =
+					(clock_now_ns() - arrival->state.left_ns) / CLOCK_NS_PER_MS,
+				.services = super->services.count,
+				.listeners = open,
+				.programs = children_count(context->children)});
+		break;
+	case UPGRADE_BACK:
+		report_problem(context->report, LEVEL_ERROR, "upgrade", arrival->why);
+		break;
+	default:
+		report_start(context->report,
+			&(struct report_facts){.services = super->services.count,
+				.listeners = open,
+				.loop = loop_kind_name(loop_kind(context->loop)),
+				.spawn = spawn_kind_name(spawn_kind(context->spawn))});
+		break;
+	}
+	if (super->given_problem != NULL)
+		super_given_unused(super, super->given_problem);
+	inherit_close_rest(&super->given, super_given_unused, super);
+	log_flush();
+}
+
+/* The one that was handed over goes on where its name is still the same. */
 static int super_take_pidfile(struct super *super, struct error *error)
 {
+	const struct upgrade_arrival *arrival = super->options->arrival;
 	const char *path =
 		super->options->pid_file != NULL ? super->options->pid_file : super->conf->pid_file;
 
@@ -200,23 +249,28 @@ static int super_take_pidfile(struct super *super, struct error *error)
 	super->pid_path = strdup(path);
 	if (super->pid_path == NULL)
 		return error_set(error, ENOMEM, "%s", path);
-	super->pid_fd = pidfile_create(super->pid_path, error);
+	if (arrival->role != UPGRADE_NONE && arrival->state.pid_fd >= 0 &&
+		strcmp(path, arrival->state.pid_path) == 0)
+		super->pid_fd = arrival->state.pid_fd;
+	else
+		super->pid_fd = pidfile_create(super->pid_path, error);
 	return super->pid_fd < 0 ? -1 : 0;
 }
 
 int super_open(struct super *super, struct error *error)
 {
-	struct service_context *context = &super->context;
+	bool upgrade = super->options->arrival->role != UPGRADE_NONE;
 	size_t open;
-	int status;
+	int status = 0;
 
 	if (super_take_pidfile(super, error) != 0)
 		return EX_OSERR;
-	status = super_control_open(super, error);
+	if (!upgrade)
+		status = super_control_open(super, error);
 	if (status != 0)
 		return status;
 	open = super_open_listeners(super);
-	if (open == 0) {
+	if (open == 0 && !super_may_be_deaf(super)) {
 		error_set(error, 0, "no listener could be opened%s",
 			super->services.count == 0 ? ": every service is disabled" : "");
 		return EX_UNAVAILABLE;
@@ -226,13 +280,11 @@ int super_open(struct super *super, struct error *error)
 		error_set(error, errno, "chdir /");
 		return EX_OSERR;
 	}
-	report_start(
-		context->report, &(struct report_facts){.services = super->services.count,
-					 .listeners = open,
-					 .loop = loop_kind_name(loop_kind(context->loop)),
-					 .spawn = spawn_kind_name(spawn_kind(context->spawn))});
-	log_flush();
-	return 0;
+	if (upgrade)
+		status = super_restore_end(super, error);
+	if (status == 0)
+		super_opened(super, open);
+	return status;
 }
 
 /* Until no child uses superd's memory any more; false where one still does after a while. */
@@ -263,6 +315,7 @@ void super_end(struct super *super)
 		return;
 	}
 	service_list_free(&super->services);
+	super_orphans_free(super);
 	pidfile_remove(super->pid_path, super->pid_fd);
 	if (super->reload != NULL)
 		reload_free(super->reload); /* with all configurations */

@@ -82,6 +82,7 @@ void super_stop(struct super *super)
 		return;
 	}
 	super->stopping = true;
+	super_upgrade_cancel(super);
 	reload_stop(super->reload);
 	for (size_t i = 0; i < super->services.count; i++)
 		service_stop(super->services.items[i]);
@@ -98,5 +99,6 @@ void super_stop(struct super *super)
 void super_leave(struct super *super)
 {
 	notify_stopping(&super->notify, STOP_SLACK_NS);
+	super_upgrade_cancel(super);
 	super->done = true;
 }

@@ -27,15 +27,18 @@ def probe(build):
 
 @pytest.fixture
 def superd(build, tmp_path, request):
-    """Starts daemons: superd(config, options...); each is stopped and checked at the end."""
+    """
+    Starts daemons: superd(config, options...); each is stopped and checked at the end. at=FOLDER
+    is another build tree.
+    """
     daemons = []
     request.node.daemons = daemons
 
-    def start(config, *options, ready=True, **more):
+    def start(config, *options, ready=True, at=build, **more):
         folder = tmp_path / f"superd{len(daemons)}"
         folder.mkdir()
         os.chmod(folder, 0o755)
-        daemon = stand.Superd(build, folder, config, options, **more)
+        daemon = stand.Superd(at, folder, config, options, **more)
         daemons.append(daemon)
         daemon.start(ready)
         return daemon

@@ -15,6 +15,7 @@ DAEMON_UNIT_TESTS = \
 	tests/unit/test_hours \
 	tests/unit/test_inherit \
 	tests/unit/test_limit \
+	tests/unit/test_limit_carry \
 	tests/unit/test_limit_table \
 	tests/unit/test_log \
 	tests/unit/test_log_file \

@@ -1,0 +1,167 @@
+/*
+ * super_upgrade: the upgrade in place, from the request to the exec.
+ *
+ * While the new program is on trial superd serves as ever. Then it has to wait for a moment in
+ * which no program is being started: a start that is under way uses superd's memory. Programs that
+ * run, clients that wait and signals that come are the new program's.
+ */
+#include "config.h"
+#include "superd/super_private.h"
+
+#include "superd/clock.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SETTLE_MS 20 /* how long nobody is served for the starts that are under way */
+#define AGAIN_NS (100 * CLOCK_NS_PER_MS)
+#define ATTEMPTS 60 /* a start that hangs is killed after 5 s */
+
+/* The upgrade is over, and nothing came of it. */
+static void handover_fail(struct super *super, const char *problem)
+{
+	struct super_handover *handover = &super->handover;
+	void (*done_cb)(void *owner, const char *problem) = handover->done_cb;
+
+	loop_timer_stop(super->context.loop, &handover->again);
+	handover->stage = HANDOVER_NONE;
+	handover->done_cb = NULL;
+	report_problem(super->context.report, LEVEL_ERROR, "upgrade", problem);
+	if (done_cb != NULL)
+		done_cb(handover->owner, problem);
+}
+
+static void handover_tried(void *owner, const struct error *problem)
+{
+	struct super *super = owner;
+
+	if (problem != NULL)
+		handover_fail(super, problem->text);
+	else
+		super->handover.stage = HANDOVER_DUE; /* super_hand_over() follows in this turn */
+}
+
+/* It only ends the wait: super_hand_over() follows. */
+static void handover_again(struct loop_timer *timer)
+{
+	(void)timer;
+}
+
+/* Starts the trial, over a copy of the state as it is now. */
+static int handover_try(struct super *super, struct error *error)
+{
+	struct super_handover *handover = &super->handover;
+	struct state state;
+	int state_fd = -1;
+	int result = -1;
+
+	if (super->options->exe == NULL) {
+		error_set(error, 0, "superd does not know where its program is");
+	} else if (super_snapshot(super, &state, error) == 0) {
+		state_fd = state_store(&state, error);
+	}
+	if (super->options->exe != NULL)
+		state_free(&state);
+	if (state_fd < 0)
+		return -1;
+	result = upgrade_try(&handover->trial, super->context.loop, super->options->exe,
+		super->options->argv, state_fd, handover_tried, super, error);
+	close(state_fd);
+	return result;
+}
+
+void super_upgrade(
+	struct super *super, void (*done_cb)(void *owner, const char *problem), void *owner)
+{
+	struct super_handover *handover = &super->handover;
+	struct error error;
+
+	if (handover->stage != HANDOVER_NONE || super->stopping) {
+		if (done_cb != NULL)
+			done_cb(owner, super->stopping ? "superd is stopping"
+						       : "an upgrade is under way already");
+		return;
+	}
+	handover->stage = HANDOVER_TRIAL;
+	handover->attempts = 0;
+	handover->again.fire_cb = handover_again;
+	handover->done_cb = done_cb;
+	handover->owner = owner;
+	if (handover_try(super, &error) != 0)
+		handover_fail(super, error.text);
+}
+
+void super_upgrade_reaped(struct super *super, pid_t pid, int status)
+{
+	upgrade_trial_reaped(&super->handover.trial, pid, status);
+}
+
+void super_upgrade_cancel(struct super *super)
+{
+	struct super_handover *handover = &super->handover;
+
+	if (handover->stage == HANDOVER_NONE)
+		return;
+	upgrade_trial_cancel(&handover->trial);
+	handover_fail(super, "superd is stopping");
+}
+
+static void handover_stuck(void *owner, void *service, pid_t pid)
+{
+	(void)owner;
+	service_stuck(service, pid);
+}
+
+/* Whether no program is being started, now or in a moment. */
+static bool handover_settle(struct super *super)
+{
+	struct spawn *spawn = super->context.spawn;
+
+	for (int i = 0; spawn_busy(spawn) > 0 && i < SETTLE_MS; i++) {
+		spawn_collect(spawn, clock_now_ns(), handover_stuck, super);
+		if (spawn_busy(spawn) > 0)
+			poll(NULL, 0, 1);
+	}
+	return spawn_busy(spawn) == 0;
+}
+
+/* Returns only where it failed. */
+static void handover_take(struct super *super, int64_t left_ns)
+{
+	struct service_context *context = &super->context;
+	void (*done_cb)(void *owner, const char *problem) = super->handover.done_cb;
+	struct error error;
+	struct state state;
+	int result;
+
+	report_flush(context->report);
+	log_flush();
+	result = super_snapshot(super, &state, &error);
+	state.left_ns = left_ns;
+	if (result == 0) {
+		super->handover.done_cb = NULL;
+		if (done_cb != NULL)
+			done_cb(super->handover.owner, NULL);
+		upgrade_take(&state, super->options->exe, super->options->argv, &error);
+	}
+	state_free(&state);
+	handover_fail(super, error.text);
+}
+
+void super_hand_over(struct super *super)
+{
+	struct super_handover *handover = &super->handover;
+	struct loop *loop = super->context.loop;
+	int64_t now_ns = clock_now_ns();
+
+	if (handover->stage != HANDOVER_DUE || handover->again.slot != 0)
+		return;
+	if (handover_settle(super))
+		handover_take(super, now_ns);
+	else if (++handover->attempts >= ATTEMPTS ||
+		 loop_timer_start(loop, &handover->again, now_ns + AGAIN_NS) != 0)
+		handover_fail(super, "programs that are being started hang");
+}

@@ -1,0 +1,154 @@
+"""
+Upgrades in place under load: nobody is refused, nobody is cut off, nobody is forgotten.
+
+SUPERD_UPGRADES sets how many upgrades there are (default 5; make soak: 100).
+"""
+
+# tests/run: alone
+
+import os
+import resource
+import selectors
+import signal
+import socket
+import threading
+import time
+
+import stand
+
+UPGRADES = int(os.environ.get("SUPERD_UPGRADES", "5"))
+HELD = 1000
+RATE = 1000  # connections a second
+
+
+class Storm(threading.Thread):
+    """Clients at a fixed rate, whatever the server does; each wants its own words back."""
+
+    def __init__(self, port):
+        super().__init__()
+        self.port = port
+        self.selector = selectors.DefaultSelector()
+        self.stop = threading.Event()
+        self.began = self.served = 0
+        self.longest = 0.0
+        self.problems = []
+
+    def begin(self):
+        client = socket.socket()
+        client.setblocking(False)
+        client.connect_ex(("127.0.0.1", self.port))
+        self.began += 1
+        what = [b"storm %d" % self.began, b"", time.monotonic()]
+        self.selector.register(client, selectors.EVENT_WRITE, what)
+
+    def end(self, client, problem=None, began=None):
+        self.selector.unregister(client)
+        client.close()
+        if problem is None:
+            self.served += 1
+            self.longest = max(self.longest, time.monotonic() - began)
+        else:
+            self.problems.append(problem)
+
+    def handle(self, client, what):
+        """One step of a client's dialogue."""
+        words, got, began = what
+        if not got and self.selector.get_key(client).events == selectors.EVENT_WRITE:
+            client.sendall(words)
+            client.shutdown(socket.SHUT_WR)
+            self.selector.modify(client, selectors.EVENT_READ, what)
+            return
+        piece = client.recv(1000)
+        what[1] += piece
+        if not piece:
+            self.end(client, None if got == words else f"{got} is not {words}", began)
+
+    def run(self):
+        due = time.monotonic()
+        while not self.stop.is_set() or self.selector.get_map():
+            while not self.stop.is_set() and due <= time.monotonic():
+                self.begin()
+                due += 1 / RATE
+            for key, _ in self.selector.select(0.001):
+                try:
+                    self.handle(key.fileobj, key.data)
+                except OSError as error:
+                    self.end(key.fileobj, repr(error))
+            if self.stop.is_set() and time.monotonic() > due + stand.DEADLINE:
+                self.problems.append(f"{len(self.selector.get_map())} without an answer")
+                return
+
+
+def hold(port):
+    """HELD sessions, each known to be served."""
+    clients = [stand.connect(port) for _ in range(HELD)]
+    for number, client in enumerate(clients):
+        client.sendall(b"%08d" % number)
+    for number, client in enumerate(clients):
+        assert client.recv(8) == b"%08d" % number
+    return clients
+
+
+def upgrade_under_load(daemon, storm):
+    """One upgrade, begun and ended while clients come."""
+    before = storm.served
+    done = len(daemon.events("upgrade"))
+    daemon.send_signal(signal.SIGUSR2)
+    event = daemon.wait_event("upgrade", count=done + 1, pid=daemon.pid)
+    stand.poll("clients are served", lambda: storm.served > before + 50)
+    assert not storm.problems, storm.problems[:10]
+    return daemon.events("upgrade")[-1] if event else None
+
+
+def test_nobody_notices(superd, services, capsys):
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    held_port, storm_port = stand.free_port(), stand.free_port()
+    daemon = superd(
+        f"service-directory = {services}\nmax-instances = 4000\n"
+        "defaults { backlog = 4096 limits { instances = 2000 } }\n"
+        f"service held {{ listen = {held_port} exec = echo log {{ events = {{ exit, error }} }} }}\n"
+        f"service storm {{ listen = {storm_port} exec = echo log {{ events = {{ error }} }} }}\n"
+    )
+    held = hold(held_port)
+    programs = set(daemon.children())
+    assert len(programs) == HELD
+    baseline = daemon.descriptors()
+    storm = Storm(storm_port)
+    storm.start()
+    events = []
+    began = time.monotonic()
+    try:
+        stand.poll("the storm blows", lambda: storm.served > 100)
+        for _ in range(UPGRADES):
+            events.append(upgrade_under_load(daemon, storm))
+        elapsed = time.monotonic() - began
+    finally:
+        storm.stop.set()
+        storm.join()
+    assert not storm.problems, storm.problems[:10]
+    assert storm.served == storm.began
+    assert len(daemon.events("upgrade")) == UPGRADES and len(daemon.events("start")) == 1
+    assert all(int(event["programs"]) >= HELD for event in events)
+    for number, client in enumerate(held):
+        client.sendall(b"%08d" % (number + 1))
+        assert client.recv(8) == b"%08d" % (number + 1)
+    stand.poll("the held ones are left", lambda: set(daemon.children()) == programs)
+    stand.poll("descriptors as before", lambda: daemon.descriptors() <= baseline)
+    assert not daemon.events("exit") and not daemon.events("error")
+    for client in held:
+        client.close()
+    daemon.wait_event("exit", count=HELD, service="held", status=0)
+    exits = daemon.events("exit")
+    assert {int(event["pid"]) for event in exits} == programs
+    assert {int(event["id"], 16) for event in exits} == set(range(1, HELD + 1))
+    assert all(int(event["ms"]) >= elapsed * 1000 for event in exits), "since they really began"
+    daemon.wait_idle()
+    pauses = sorted(int(event["ms"]) for event in events)
+    with capsys.disabled():
+        print(
+            f"\n{UPGRADES} upgrades in {elapsed:.1f} s with {HELD} sessions held: "
+            f"{storm.served} clients served ({storm.served / elapsed:.0f}/s), none refused or cut "
+            f"off; pauses of {pauses[0]} to {pauses[-1]} ms, median {pauses[len(pauses) // 2]}; "
+            f"longest wait of a client {storm.longest * 1000:.0f} ms"
+        )
