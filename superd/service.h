@@ -75,7 +75,8 @@ struct service {
 	bool stopped;
 	bool starved; /* in context->starved */
 	struct service *starved_next;
-	unsigned running; /* its entries in the child table */
+	unsigned running;         /* its entries in the child table */
+	unsigned accept_failures; /* of accept(2) in a row, which do not starve it by themselves */
 	struct limit *sources;
 	struct errpipe *errpipe; /* NULL unless stderr = log */
 	struct report_subject *report;
