@@ -29,9 +29,13 @@ check-programs: all
 check-full: check-programs
 	@$(PYTHON3) $(srcdir)/tests/full --build $(abs_builddir)
 
-# The long form of what make check does for seconds: ten minutes of storm on the spool.
+# The long form of what make check does for seconds: the reliability matrix, and ten minutes of storm
+# on the spool.
 SOAK_SECONDS = 600
 soak: all check-programs
+	@SUPERD_BUILD=$(abs_builddir) SUPERD_LONG=1 $(PYTHON3) -m pytest -q -p no:cacheprovider \
+		$(srcdir)/tests/system/test_faults_*.py $(srcdir)/tests/system/test_children.py \
+		$(srcdir)/tests/conf/test_conf.py
 	@SUPERD_BUILD=$(abs_builddir) SUPERD_STORM_SECONDS=$(SOAK_SECONDS) $(PYTHON3) -m pytest -q -s \
 		-p no:cacheprovider $(srcdir)/tests/services/test_messenger_storm.py
 
