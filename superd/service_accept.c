@@ -64,12 +64,15 @@ static bool accept_failed(struct service *service, struct listener *listener, in
 		if (listener_recover(listener, &error) != 0)
 			listener->events->failed_cb(listener, &error);
 		break;
-	case EINTR:
-	case ECONNABORTED:
-		return true;
-	default:
+	default: /* gone with its connection; where that never ends, nothing of it was true */
+		if (++service->accept_failures >= ACCEPTS_PER_TURN)
+			service_starve(service);
+		else if (code == EINTR || code == ECONNABORTED)
+			return true;
 		break;
 	}
+	if (service->starved)
+		service->accept_failures = 0;
 	report_error(service->report,
 		&(struct report_failure){
 			.step = "accept", .code = code, .endpoint = listener->conf->text});
@@ -202,6 +205,7 @@ static bool accept_one(struct service *service, struct listener *listener)
 		service_unprepare(service, slot, child);
 		return accept_failed(service, listener, code);
 	}
+	service->accept_failures = 0;
 	peer_set(&child->peer, (struct sockaddr *)&address, length);
 	if (addr_family(&listener->conf->addr) == AF_UNIX &&
 		peer_set_credentials(&child->peer, fd) != 0) {
