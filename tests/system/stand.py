@@ -262,7 +262,9 @@ class Superd:
         with os.fdopen(reader, "rb") as pipe:
             waiter = select.poll()  # descriptors may be too high for select
             waiter.register(pipe, select.POLLIN)
-            line = pipe.read() if waiter.poll(DEADLINE * 1000) else b"(nothing)"
+            # superd closes it; a wrapper that stays may hold it too.
+            read = pipe.readline if self.wrapper else pipe.read
+            line = read() if waiter.poll(DEADLINE * 1000) else b"(nothing)"
         if ready:
             assert line == b"ready\n", f"not ready: {line!r}\n{self.log_text()}"
             self.baseline = self.descriptors()
