@@ -312,7 +312,7 @@ static int explain_client(const struct command *command, const struct conf *conf
 /* Prints what the running superd would do with the file. */
 static int diff_file(const struct command *command, const struct conf *conf)
 {
-	char *path = absolute_path(command->options.conf_file);
+	char *path = absolute_path(command->options.conf_file, command->options.directory);
 	struct error error = {.text = "out of memory"};
 	int status = 0;
 
