@@ -72,7 +72,7 @@ static bool accept_failed(struct service *service, struct listener *listener, in
 			listener->events->failed_cb(listener, &error);
 		break;
 	default: /* gone with its connection; where that never ends, nothing of it was true */
-		if (++service->accept_failures >= ACCEPTS_PER_TURN)
+		if (++service->accept_failures >= TURN_BUDGET)
 			service_starve(service);
 		else if (code == EINTR || code == ECONNABORTED)
 			return true;
