@@ -212,6 +212,24 @@ int conf_load(const struct conf_request *request,
 	void (*message_cb)(void *owner, enum conf_severity severity, const char *text), void *owner,
 	const struct conf **conf, struct error *error);
 
+/* Where a configuration lies, for the same program once it has been executed again. */
+struct conf_image_place {
+	int fd; /* of its memory; -1: it cannot be handed over */
+	int64_t address;
+	int64_t size;
+};
+
+/* fd stays conf's; it is close-on-exec. */
+void conf_export(const struct conf *conf, struct conf_image_place *place);
+
+/*
+ * Maps a configuration that conf_export() told of in the process that was this one before
+ * exec(2), by the very same program: nothing in it points elsewhere. place->fd belongs to *conf
+ * from then on. Returns 0, or -1 with *error (its place is taken: load it again; fd stays open).
+ */
+int conf_import(
+	const struct conf_image_place *place, const struct conf **conf, struct error *error);
+
 /* Unmaps the arena; conf may be NULL. */
 void conf_free(const struct conf *conf);
 

@@ -25,9 +25,10 @@ struct text {
 	size_t used;
 };
 
-static int client_connect(const char *path, struct error *error)
+static int client_connect(const char *path, int timeout_ms, struct error *error)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct timeval most = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
 	int fd;
 
 	if (strlen(path) > CONTROL_PATH_MAX)
@@ -36,10 +37,14 @@ static int client_connect(const char *path, struct error *error)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return error_set(error, errno, "socket");
+	/* also for connect(2), where the queue of a superd that hangs is full */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most));
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
 		return fd;
 	if (errno == ENOENT || errno == ECONNREFUSED)
 		error_set(error, errno, "no superd answers at %s", path);
+	else if (errno == EAGAIN)
+		error_set(error, 0, "superd at %s does not answer", path);
 	else
 		error_set(error, errno, "%s", path);
 	close(fd);
@@ -102,7 +107,7 @@ static int client_try(const char *path, const char *line, size_t length, int tim
 	struct text text = {0};
 	json_error_t problem;
 	int result = -1;
-	int fd = client_connect(path, error);
+	int fd = client_connect(path, timeout_ms, error);
 
 	if (fd < 0)
 		return -1;

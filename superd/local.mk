@@ -46,6 +46,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/conf_ident.c superd/conf_ident.h \
 	superd/conf_loader.c superd/conf_loader.h \
 	superd/conf_map.c superd/conf_map.h \
+	superd/conf_memory.c superd/conf_memory.h \
 	superd/conf_merge.c superd/conf_merge.h \
 	superd/conf_network.c superd/conf_network.h \
 	superd/conf_outline.c superd/conf_outline.h \

@@ -327,7 +327,7 @@ static int diff_file(const struct command *command, const struct conf *conf)
 /* What needs the configuration and does not become a superd. */
 static int look_at_configuration(const struct command *command)
 {
-	static const int modes[] = {[DEED_CHECK] = CONF_CHECK,
+	static const unsigned modes[] = {[DEED_CHECK] = CONF_CHECK,
 		[DEED_PRINT] = CONF_PRINT,
 		[DEED_EXPLAIN] = CONF_BUILD,
 		[DEED_DIFF] = CONF_BUILD};

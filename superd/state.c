@@ -131,6 +131,10 @@ static const struct state_field state_fields[] = {
 	DESCRIPTOR(state, pid_fd),
 	FIELD(state, control_path, STATE_BYTES, 0, PATH_BYTES),
 	DESCRIPTOR(state, control_fd),
+	DESCRIPTOR(state, asker_fd),
+	DESCRIPTOR(state, conf.fd),
+	FIELD(state, conf.address, STATE_LONG, INT64_MIN, INT64_MAX),
+	FIELD(state, conf.size, STATE_LONG, 0, INT64_MAX),
 	LIST(state, listeners, listener_count, &listener_shape),
 	LIST(state, services, service_count, &service_shape),
 	LIST(state, children, child_count, &child_shape),
@@ -149,7 +153,7 @@ void state_free(struct state *state)
 
 int state_each_fd(const struct state *state, int (*fd_cb)(void *owner, int fd), void *owner)
 {
-	const int own[] = {state->pid_fd, state->control_fd};
+	const int own[] = {state->pid_fd, state->control_fd, state->asker_fd, state->conf.fd};
 	int result = 0;
 
 	for (size_t i = 0; result == 0 && i < LENGTH(own); i++)
@@ -204,7 +208,7 @@ static bool list_is_distinct(struct number_list *list)
 
 static int state_check_numbers(const struct state *state, struct error *error)
 {
-	size_t room = state->listener_count + 2 * state->service_count + state->child_count + 2;
+	size_t room = state->listener_count + 2 * state->service_count + state->child_count + 4;
 	struct number_list list = {0, calloc(room, sizeof(int))};
 	int result = 0;
 

@@ -10,6 +10,7 @@
 #define SUPERD_STATE_H
 
 #include "superd/addr.h"
+#include "superd/conf.h"
 #include "superd/errpipe.h"
 #include "superd/error.h"
 #include "superd/limit.h"
@@ -80,10 +81,12 @@ struct state {
 	int64_t last_id;
 	int64_t open_files_soft; /* RLIMIT_NOFILE as the first was started; -1: infinity */
 	int64_t open_files_hard;
-	char *pid_path;     /* "": none */
-	int pid_fd;         /* -1: none */
-	char *control_path; /* "": none */
-	int control_fd;     /* -1: none */
+	char *pid_path;               /* "": none */
+	int pid_fd;                   /* -1: none */
+	char *control_path;           /* "": none */
+	int control_fd;               /* -1: none */
+	int asker_fd;                 /* the connection of who asked for it; -1: none */
+	struct conf_image_place conf; /* for the way back: the configuration that is in force */
 	size_t listener_count;
 	struct state_listener *listeners;
 	size_t service_count;

@@ -207,6 +207,9 @@ static void super_settled(struct super *super, int detached)
 		process_ready(options->ready_fd);
 		return;
 	}
+	if (options->arrival->state.asker_fd >= 0)
+		control_answer_taken(options->arrival->state.asker_fd,
+			options->arrival->role == UPGRADE_BACK ? options->arrival->why : NULL);
 	upgrade_settle(options->arrival);
 	/* Who ended between the two programs sent his signal to the first one. */
 	children_reap(super->context.children, super_reaped, super);

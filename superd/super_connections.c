@@ -23,6 +23,7 @@ struct connections {
 	struct super *super;
 	const struct service *only; /* NULL: of all services */
 	struct children_cursor cursor;
+	struct sockdiag *diag; /* its own: otherwise only `idle` needs one; NULL: none to be had */
 	bool begun;
 	bool more; /* one stands before the next one */
 };
@@ -63,17 +64,6 @@ static struct usage usage_of(pid_t pid)
 	return usage;
 }
 
-/* Made when it is first asked for, since otherwise only `idle` needs it. */
-static struct sockdiag *connections_sockdiag(struct super *super)
-{
-	struct error ignored;
-
-	if (super->context.sockdiag == NULL &&
-		sockdiag_new(&super->context.sockdiag, &ignored) != 0)
-		super->context.sockdiag = NULL;
-	return super->context.sockdiag;
-}
-
 static struct sockdiag_query connection_query(const struct child *child)
 {
 	const struct service *service = child->owner;
@@ -93,10 +83,9 @@ static bool connection_is_tcp(const struct child *child)
 }
 
 /* The answers to queries[i] for children[i]; one that is not TCP stays SOCKDIAG_FAILED. */
-static void connections_ask(struct super *super, struct child *const *children, size_t count,
+static void connections_ask(struct sockdiag *diag, struct child *const *children, size_t count,
 	struct sockdiag_query *queries)
 {
-	struct sockdiag *diag = connections_sockdiag(super);
 	struct sockdiag_query asked[PIECE];
 	struct error ignored;
 	size_t places[PIECE];
@@ -160,7 +149,7 @@ static int connections_next(void *owner, struct control_output *output)
 	if (!state->begun)
 		control_output_text(output, "{\"ok\": true, \"connections\": [");
 	state->begun = true;
-	connections_ask(state->super, children, count, queries);
+	connections_ask(state->diag, children, count, queries);
 	for (size_t i = 0; i < count; i++) {
 		control_output_text(output, state->more ? ",\n" : "\n");
 		control_output_json(output, connection_json(children[i], &queries[i], now_ns));
@@ -172,9 +161,19 @@ static int connections_next(void *owner, struct control_output *output)
 	return 0;
 }
 
+static void connections_free(void *owner)
+{
+	struct connections *state = owner;
+
+	sockdiag_free(state->diag);
+	free(state);
+}
+
 void super_answer_connections(struct super *super, struct control_request *request)
 {
-	static const struct control_source source = {.next_cb = connections_next, .free_cb = free};
+	static const struct control_source source = {
+		.next_cb = connections_next, .free_cb = connections_free};
+	struct error ignored;
 	const struct service *only = NULL;
 	struct connections *state;
 
@@ -190,5 +189,7 @@ void super_answer_connections(struct super *super, struct control_request *reque
 	}
 	state->super = super;
 	state->only = only;
+	if (sockdiag_new(&state->diag, &ignored) != 0)
+		state->diag = NULL;
 	control_stream(request, &source, state);
 }

@@ -191,6 +191,12 @@ static void ops_stop(void *owner, struct control_request *request)
 	super_stop(super);
 }
 
+static void ops_upgrade(void *owner, struct control_request *request)
+{
+	ops_note(owner, request);
+	super_answer_upgrade(owner, request);
+}
+
 /* --- the socket ---------------------------------------------------------------------------- */
 
 static void ops_denied(void *owner, const struct ucred *peer)
@@ -215,6 +221,7 @@ static const struct control_ops *super_control_ops(void)
 		{"diff", 1, 1, CONTROL_EVERYTHING, ops_diff},
 		{"reopen", 0, 0, CONTROL_EVERYTHING, ops_reopen},
 		{"log", 1, 1, CONTROL_EVERYTHING, ops_log},
+		{"upgrade", 0, 0, CONTROL_EVERYTHING, ops_upgrade},
 		{"stop", 0, 0, CONTROL_EVERYTHING, ops_stop},
 		{.name = NULL},
 	};

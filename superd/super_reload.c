@@ -144,10 +144,8 @@ static uint64_t super_reload_commit(void *owner, const struct conf *conf)
 	report_set_log(super->context.report, ahead->sink, conf->log.level);
 	if (super_reopen(super, &error) != 0)
 		reload_warn(super->reload, error.text);
-	if (ahead->sockdiag != NULL) {
-		sockdiag_free(super->context.sockdiag); /* superctl connections may have made one */
+	if (ahead->sockdiag != NULL)
 		super->context.sockdiag = ahead->sockdiag;
-	}
 	commit_pidfile(super, ahead);
 	if (ahead->control_moves)
 		control_commit(super->control, &ahead->control_place, ahead->control_fd);

@@ -51,6 +51,8 @@ static void snapshot_process(struct snapshot *snapshot)
 	state->pid_fd = super->pid_fd;
 	state->control_path = snapshot_text(snapshot, control_path(super->control));
 	state->control_fd = control_fd(super->control);
+	state->asker_fd = -1;
+	conf_export(super->conf, &state->conf);
 }
 
 static void snapshot_listeners(struct snapshot *snapshot, const struct service *service)

@@ -38,15 +38,32 @@ static void super_print_message(void *owner, enum conf_severity severity, const 
 	fprintf(stderr, severity == CONF_WARNING ? "%s (warning)\n" : "%s\n", text);
 }
 
-int super_load(struct super *super, struct error *error)
+/* The configuration: of the file, or, on the way back from an upgrade, the one that was in force,
+   whatever has become of the file. */
+static int super_load_conf(struct super *super, struct error *error)
 {
 	const struct super_options *options = super->options;
+	struct conf_image_place *before = &options->arrival->state.conf;
 	struct conf_request request = {
 		.file = options->conf_file,
 		.single = options->single,
 		.service_directory = options->service_directory,
 		.mode = CONF_BUILD,
 	};
+
+	if (options->arrival->role == UPGRADE_BACK && before->fd >= 0 &&
+		conf_import(before, &super->conf, error) == 0) {
+		before->fd = -1;
+		return 0;
+	}
+	error->code = 0;
+	error->text[0] = '\0';
+	return conf_load(&request, super_print_message, super, &super->conf, error);
+}
+
+int super_load(struct super *super, struct error *error)
+{
+	const struct super_options *options = super->options;
 
 	if (descriptor_fill_standard(error) != 0)
 		return EX_OSERR;
@@ -61,7 +78,7 @@ int super_load(struct super *super, struct error *error)
 		error_set(error, errno, "/dev/null");
 		return EX_OSERR;
 	}
-	if (conf_load(&request, super_print_message, super, &super->conf, error) != 0)
+	if (super_load_conf(super, error) != 0)
 		return error->code != 0 ? EX_OSERR : EXIT_CONF;
 	super->context.conf = super->conf;
 	return 0;

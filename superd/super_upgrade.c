@@ -18,13 +18,13 @@
 
 #define SETTLE_MS 20 /* how long nobody is served for the starts that are under way */
 #define AGAIN_NS (100 * CLOCK_NS_PER_MS)
-#define ATTEMPTS 60 /* a start that hangs is killed after 5 s */
+#define ATTEMPTS 250 /* 25 s: a start that hangs is killed after 5, a loader after 20 */
 
 /* The upgrade is over, and nothing came of it. */
 static void handover_fail(struct super *super, const char *problem)
 {
 	struct super_handover *handover = &super->handover;
-	void (*done_cb)(void *owner, const char *problem) = handover->done_cb;
+	int (*done_cb)(void *owner, const char *problem) = handover->done_cb;
 
 	loop_timer_stop(super->context.loop, &handover->again);
 	handover->stage = HANDOVER_NONE;
@@ -74,7 +74,7 @@ static int handover_try(struct super *super, struct error *error)
 }
 
 void super_upgrade(
-	struct super *super, void (*done_cb)(void *owner, const char *problem), void *owner)
+	struct super *super, int (*done_cb)(void *owner, const char *problem), void *owner)
 {
 	struct super_handover *handover = &super->handover;
 	struct error error;
@@ -131,23 +131,25 @@ static bool handover_settle(struct super *super)
 /* Returns only where it failed. */
 static void handover_take(struct super *super, int64_t left_ns)
 {
+	struct super_handover *handover = &super->handover;
 	struct service_context *context = &super->context;
-	void (*done_cb)(void *owner, const char *problem) = super->handover.done_cb;
 	struct error error;
 	struct state state;
-	int result;
+	int asker_fd = -1;
 
 	report_flush(context->report);
 	log_flush();
-	result = super_snapshot(super, &state, &error);
-	state.left_ns = left_ns;
-	if (result == 0) {
-		super->handover.done_cb = NULL;
-		if (done_cb != NULL)
-			done_cb(super->handover.owner, NULL);
+	if (super_snapshot(super, &state, &error) == 0) {
+		if (handover->done_cb != NULL)
+			asker_fd = handover->done_cb(handover->owner, NULL);
+		handover->done_cb = NULL;
+		state.left_ns = left_ns;
+		state.asker_fd = asker_fd;
 		upgrade_take(&state, super->options->exe, super->options->argv, &error);
 	}
 	state_free(&state);
+	if (asker_fd >= 0)
+		control_answer_taken(asker_fd, error.text);
 	handover_fail(super, error.text);
 }
 
@@ -159,9 +161,23 @@ void super_hand_over(struct super *super)
 
 	if (handover->stage != HANDOVER_DUE || handover->again.slot != 0)
 		return;
-	if (handover_settle(super))
+	if (!reload_busy(super->reload) && handover_settle(super))
 		handover_take(super, now_ns);
 	else if (++handover->attempts >= ATTEMPTS ||
 		 loop_timer_start(loop, &handover->again, now_ns + AGAIN_NS) != 0)
-		handover_fail(super, "programs that are being started hang");
+		handover_fail(
+			super, "a reload, or the start of a program, does not come to an end");
+}
+
+static int answer_upgraded(void *owner, const char *problem)
+{
+	if (problem == NULL)
+		return control_take(owner);
+	control_refuse(owner, "%s", problem);
+	return -1;
+}
+
+void super_answer_upgrade(struct super *super, struct control_request *request)
+{
+	super_upgrade(super, answer_upgraded, request);
 }

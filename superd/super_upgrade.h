@@ -8,6 +8,7 @@
 
 #include <sys/resource.h>
 
+struct control_request;
 struct super;
 
 /* An upgrade under way. */
@@ -20,17 +21,20 @@ struct super_handover {
 	unsigned attempts; /* HANDOVER_DUE */
 	struct upgrade_trial trial;
 	struct loop_timer again; /* the next attempt */
-	void (*done_cb)(void *owner, const char *problem);
+	int (*done_cb)(void *owner, const char *problem);
 	void *owner;
 };
 
 /*
  * Upgrades in place. done_cb (NULL: none) is called once, perhaps at once: problem says why nothing
- * came of it; where it is NULL the new program is about to take over. What happens is in the log
- * too.
+ * came of it; where it is NULL the new program takes over now, and the connection that done_cb
+ * returns (-1: none) is told by the one that serves in the end. What happens is in the log too.
  */
 void super_upgrade(
-	struct super *super, void (*done_cb)(void *owner, const char *problem), void *owner);
+	struct super *super, int (*done_cb)(void *owner, const char *problem), void *owner);
+
+/* The verb upgrade. */
+void super_answer_upgrade(struct super *super, struct control_request *request);
 
 /* At the end of a turn: becomes the new program where that is due. */
 void super_hand_over(struct super *super);

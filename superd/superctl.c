@@ -24,7 +24,8 @@
 /* For the next byte of an answer. A reload reads files and looks up names, an upgrade tries the new
    program: both take their time. */
 #define ANSWER_MS 15000
-#define RELOAD_MS 60000 /* the file may be slow to load, and another reload may go before */
+#define UPGRADE_MS 45000 /* the trial, and what has to end before */
+#define RELOAD_MS 60000  /* the file may be slow to load, and another reload may go before */
 #define ANSWER_LONG_MS 120000
 
 struct command {
@@ -60,6 +61,7 @@ static const char usage_text[] =
 	"       reload                     load the configuration again\n"
 	"       reopen                     open log files anew\n"
 	"       log LEVEL                  error, warning, notice, info, debug or default\n"
+	"       upgrade                    put the installed superd in place of the running one\n"
 	"       stop                       end superd\n"
 	"       metrics                    all counts as OpenMetrics text\n"
 	"       explain ADDRESS SERVICE    which rule decides for this client now\n"
@@ -248,6 +250,7 @@ static const struct verb *verb_find(const char *name)
 		{"resume", 1, 1, ANSWER_MS, NULL, NULL},
 		{"reload", 0, 0, RELOAD_MS, NULL, NULL},
 		{"reopen", 0, 0, ANSWER_MS, NULL, NULL},
+		{"upgrade", 0, 0, UPGRADE_MS, NULL, NULL},
 		{"stop", 0, 0, ANSWER_MS, NULL, NULL},
 		{"log", 1, 1, ANSWER_MS, NULL, NULL},
 		{"metrics", 0, 0, ANSWER_MS, show_metrics, NULL},

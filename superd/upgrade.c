@@ -102,6 +102,14 @@ static int arrive_load(struct upgrade_arrival *arrival, struct error *error)
 	return 0;
 }
 
+/* fexecve(3) names the process after the descriptor's number. */
+static void arrive_name(const char *exe)
+{
+	const char *slash = strrchr(exe, '/');
+
+	prctl(PR_SET_NAME, slash != NULL ? slash + 1 : exe);
+}
+
 int upgrade_arrive(struct upgrade_arrival *arrival, struct error *error)
 {
 	const char *text = getenv(VARIABLE);
@@ -121,6 +129,8 @@ int upgrade_arrive(struct upgrade_arrival *arrival, struct error *error)
 	else
 		result = arrive_load(arrival, error);
 	unsetenv(VARIABLE);
+	if (result == 0 && arrival->role == UPGRADE_BACK)
+		arrive_name(arrival->state.exe);
 	return result;
 }
 
@@ -148,10 +158,14 @@ int upgrade_go_back(const struct upgrade_arrival *arrival, char *const *argv, co
 
 void upgrade_settle(struct upgrade_arrival *arrival)
 {
+	bool ours = arrival->role == UPGRADE_TAKE || arrival->role == UPGRADE_BACK;
+
 	if (arrival->state_fd >= 0)
 		close(arrival->state_fd);
 	if (arrival->fd >= 0)
 		close(arrival->fd);
+	if (ours && arrival->state.version != 0 && arrival->state.conf.fd >= 0)
+		close(arrival->state.conf.fd);
 	state_free(&arrival->state);
 	*arrival = (struct upgrade_arrival){.role = UPGRADE_NONE, .state_fd = -1, .fd = -1};
 }

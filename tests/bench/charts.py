@@ -4,16 +4,24 @@ import shutil
 import statistics
 import subprocess
 
+from goals import LIMITS
+
 HEAD = """set terminal svg size {width},{height} font "sans-serif,13" background "white"
 set output "{output}"
 set title "{title}"
 set grid
 """
-NAMES = {"clone": "bare clone loop", "vfork": "bare vfork loop", "fork": "bare fork loop"}
+NAMES = {"superd": "superd, access log", **{kind: f"bare {kind} loop" for kind in LIMITS}}
 
 
 def name_of(label):
     return NAMES.get(label, label)
+
+
+def colour_of(label):
+    if label.startswith("superd"):
+        return 0x1F77B4
+    return 0xDDDDDD if label in LIMITS else 0xAAAAAA
 
 
 def quote(text):
@@ -41,10 +49,10 @@ def rate_chart(row, output):
         width=900,
         height=80 + 26 * len(bars),
         output=output,
-        title=quote(f"{row['title']}: connections per second"),
+        title=quote(f"Connections per second: {row['title']}"),
     )
     lines = [
-        f'{n} {rate:.0f} {0x1F77B4 if label.startswith("superd") else 0xAAAAAA} "{name_of(label)}"'
+        f'{n} {rate:.0f} {colour_of(label)} "{name_of(label)}"'
         for n, (label, rate) in enumerate(bars)
     ]
     script += block("bars", lines)

@@ -17,5 +17,5 @@ int main(void)
 	do
 		got = read(STDIN_FILENO, buffer, sizeof(buffer));
 	while (got > 0 || (got < 0 && errno == EINTR));
-	return got != 0;
+	return got < 0 && errno != ECONNRESET;
 }

@@ -257,9 +257,10 @@ static void samples_print(const char *name, struct samples *samples)
 {
 	if (samples->count > 0)
 		qsort(samples->ns, samples->count, sizeof(samples->ns[0]), compare_ns);
-	printf("\"%s\": {\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f}, ",
-		name, samples_us(samples, 0.5), samples_us(samples, 0.99),
-		samples_us(samples, 0.999), samples_us(samples, 1));
+	printf("\"%s\": {\"p50_us\": %.1f, ", name, samples_us(samples, 0.5));
+	printf("\"p99_us\": %.1f, ", samples_us(samples, 0.99));
+	printf("\"p999_us\": %.1f, ", samples_us(samples, 0.999));
+	printf("\"max_us\": %.1f}, ", samples_us(samples, 1));
 }
 
 static double time_us(struct timeval time)

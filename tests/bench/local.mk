@@ -33,6 +33,6 @@ $(BENCH_STATIC): LIBS =
 BENCH =
 bench: all
 	@$(MAKE) $(AM_MAKEFLAGS) $(bench_programs)
-	@$(PYTHON3) $(srcdir)/tests/bench/run --build $(abs_builddir) $(BENCH)
+	@$(PYTHON3) -B $(srcdir)/tests/bench/run --build $(abs_builddir) $(BENCH)
 
 .PHONY: bench

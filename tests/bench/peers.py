@@ -8,11 +8,11 @@ import dataclasses
 import os
 import pathlib
 import pwd
-import socket
 import subprocess
 
+from goals import LIMITS
 from packages import Packages
-from server import Server, Tools, Unavailable, ask_stream, free_port
+from server import Ports, Server, Tools, Unavailable, ask_stream
 
 FIRST_FILLER_PORT = 12000  # below the range of clients' own ports
 INSTANCES = 1000
@@ -44,6 +44,7 @@ class Starter:
         self.tools = tools
         self.packages = Packages(tools.build / "bench")
         self.user = pwd.getpwuid(os.getuid()).pw_name
+        self.ports = Ports()
         self.filler_hosts = 0
 
     def start(self, peer, want):
@@ -87,19 +88,16 @@ class Starter:
         trial = folder / "trial.conf"
         trial.write_text(f"{line}\nservice x {{ listen = 1  exec = /bin/true }}\n")
         command = [self.tools.build / "superd/superd", "-t", "-c", trial]
-        return [] if subprocess.run(command, capture_output=True, check=False).returncode else [line]
+        unknown = subprocess.run(command, capture_output=True, check=False).returncode
+        return [] if unknown else [line]
 
     def hold_program(self):
         return [str(self.tools.programs / "hold")]
 
 
-def listen_port(want):
-    return free_port(socket.SOCK_DGRAM if want.wait else socket.SOCK_STREAM)
-
-
 def start_limit(kind):
     def start(starter, want):
-        port = free_port()
+        port = starter.ports.take()
         command = [starter.tools.programs / "limit", kind, "127.0.0.1", port]
         return Server([*command, *starter.program(want)], port, starter.tools.scratch())
 
@@ -139,7 +137,7 @@ def start_superd(starter, want):
     if want.internal:
         raise Unavailable("has no services inside itself")
     folder = starter.tools.scratch()
-    port, hold_port = listen_port(want), free_port()
+    port, hold_port = starter.ports.take(), starter.ports.take()
     config = folder / "superd.conf"
     config.write_text(superd_config(starter, want, folder, port, hold_port))
     command = [starter.tools.build / "superd/superd", "-c", config, "--ready-fd=READY_FD"]
@@ -175,7 +173,7 @@ def start_xinetd(starter, want):
     """xinetd without its limits; without a log of connections, or with the one superd writes."""
     path, env = starter.packages.program("xinetd", "xinetd", ["libwrap0", "libtirpc3", "libnsl2"])
     folder = starter.tools.scratch()
-    port, hold_port = listen_port(want), free_port()
+    port, hold_port = starter.ports.take(), starter.ports.take()
     program = starter.program(want)
     log = f"\tlog_type = FILE {folder}/log\n\tlog_on_success = PID HOST EXIT DURATION\n"
     parts = [
@@ -204,8 +202,9 @@ def start_xinetd(starter, want):
 def inetd_line(starter, want, endpoint, program):
     """A line of inetd.conf."""
     kind = "dgram udp wait" if want.wait else "stream tcp nowait"
-    rest = "internal" if want.internal else " ".join([program[0], *program])
-    return f"{endpoint} {kind} {starter.user} {rest}\n"
+    if want.internal:  # see own_services(): there the user is called root
+        return f"{endpoint} {kind} root internal\n"
+    return f"{endpoint} {kind} {starter.user} {' '.join([program[0], *program])}\n"
 
 
 def inetd_config(starter, want, folder, port, hold_port):
@@ -245,9 +244,7 @@ def start_openbsd_inetd(starter, want):
     libraries = ["libevent-2.1-7", "libwrap0", "libtirpc3", "libbsd0", "libnsl2"]
     env = starter.packages.libraries(path, libraries)
     folder = starter.tools.scratch()
-    port, hold_port = listen_port(want), free_port()
-    if want.internal and os.getuid() != 0:
-        starter.user = "root"
+    port, hold_port = starter.ports.take(), starter.ports.take()
     config = inetd_config(starter, want, folder, port, hold_port)
     command = own_services(folder, want, port)
     command += [path, "-i", "-E", "-R", 1000000000, "-q", BACKLOG, config]
@@ -260,7 +257,7 @@ def start_openbsd_inetd(starter, want):
 def start_inetutils_inetd(starter, want):
     path, env = starter.packages.program("inetutils-inetd", "inetutils-inetd")
     folder = starter.tools.scratch()
-    port, hold_port = listen_port(want), free_port()
+    port, hold_port = starter.ports.take(), starter.ports.take()
     config = inetd_config(starter, want, folder, port, hold_port)
     # In the foreground it would tell each step of each connection.
     pid_file = folder / "pid"
@@ -273,7 +270,7 @@ def start_inetutils_inetd(starter, want):
 def start_rlinetd(starter, want):
     path, env = starter.packages.program("rlinetd", "rlinetd", ["libwrap0", "libcap2"])
     folder = starter.tools.scratch()
-    port = free_port()
+    port = starter.ports.take()
     program = " ".join(starter.program(want))
     config = folder / "rlinetd.conf"
     config.write_text(
@@ -301,7 +298,7 @@ def start_simple(name, package, words, libraries=(), names=()):
                 reason = reason or unavailable
         else:
             raise reason
-        port = free_port()
+        port = starter.ports.take()
         program = starter.program(want)
         command = [path]
         for word in words.split():
@@ -317,9 +314,7 @@ def start_simple(name, package, words, libraries=(), names=()):
 
 STARTERS = {
     "superd": start_superd,
-    "clone": start_limit("clone"),
-    "vfork": start_limit("vfork"),
-    "fork": start_limit("fork"),
+    **{kind: start_limit(kind) for kind in LIMITS},
     "s6-tcpserver": start_simple(
         "s6-tcpserver",
         None,
@@ -361,5 +356,4 @@ STARTERS = {
         ["libpcap0.8", "liblua5.3-0"],
     ),
 }
-LIMITS = ("clone", "vfork", "fork")
 MANY_SERVICES = ("superd", "xinetd", "openbsd-inetd", "inetutils-inetd")

@@ -84,6 +84,13 @@ def goals_text(results):
     yield ""
 
 
+def end_text(results):
+    """What stands below the rows."""
+    yield from limit_text(results)
+    yield from scale_text(results)
+    yield from goals_text(results)
+
+
 def head_text(data):
     """Where and how it was measured."""
     machine = data["machine"]
@@ -103,4 +110,58 @@ def full_text(data):
     yield from head_text(data)
     for row in data["rows"]:
         yield from row_text(row)
-    yield from goals_text(results)
+    yield from end_text(results)
+
+
+def machine_us(results, row, label):
+    """Microseconds of all processors for one connection, where they are all busy."""
+    rate = results.median(row, label, "rate")
+    return 1e6 * results.data["machine"]["processors"] / rate if rate else None
+
+
+def limit_text(results):
+    """What lies between superd and the least that can be; nothing where that was not measured."""
+    lines = list(limit_lines(results))
+    if lines:
+        yield from ["Between superd and the bare clone loop", *lines, ""]
+
+
+def limit_lines(results):
+    for row in results.data["rows"]:
+        ratio = results.ratio(row["id"], "superd", "clone")
+        if ratio is None or not row["id"].startswith(("static", "dynamic")):
+            continue
+        own, bare = (machine_us(results, row["id"], label) for label in ("superd", "clone"))
+        yield (
+            f"  {row['id']:<12} {ratio:.2f} of its rate; of all processors' time "
+            f"{own:.1f} against {bare:.1f} us a connection: {own - bare:+.1f} us"
+        )
+    parts = ("server_user_us", "server_kernel_us", "program_us", "rest_us")
+    for part in parts:
+        own, bare = (results.median("cpu", label, part) for label in ("superd", "clone"))
+        if own is not None and bare is not None:
+            name = part.removesuffix("_us").replace("_", ", ")
+            line = f"  {name:<16} {own:6.1f} against {bare:6.1f} us a connection"
+            yield f"{line}: {own - bare:+.1f} us"
+
+
+def scale_text(results):
+    """How many processors one superd, which is one thread, can keep busy."""
+    figures = [
+        results.median("cpu", "superd", part)
+        for part in ("server_user_us", "server_kernel_us", "program_us", "rest_us")
+    ]
+    if None in figures or figures[0] + figures[1] <= 0:
+        return
+    own, all_us = sum(figures[:2]), sum(figures)
+    busy = all_us / own
+    yield "More processors"
+    yield (
+        f"  superd's own thread takes {own:.1f} us of a connection's {all_us:.1f} us (clients "
+        f"apart): one superd"
+    )
+    yield (
+        f"  ends at {1e6 / own:,.0f} connections/s and keeps {busy:.1f} processors busy; "
+        f"64 would want {64 / busy:.0f} of them."
+    )
+    yield ""

@@ -4,10 +4,12 @@ import dataclasses
 import json
 import os
 import pathlib
+import random
 import resource
 import select
 import signal
 import socket
+import struct
 import subprocess
 import time
 
@@ -21,10 +23,36 @@ class Unavailable(Exception):
     """What cannot be measured here, and why."""
 
 
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+class Ports:
+    """Free ports below the range from which clients get theirs, none of them twice."""
+
+    RANGE = range(6100, 12000)
+
+    def __init__(self):
+        self.left = random.sample(self.RANGE, len(self.RANGE))
+
+    @staticmethod
+    def is_free(port):
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            with socket.socket(socket.AF_INET, kind) as probe:
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    return False
+        return True
+
+    def take(self):
+        while self.left:
+            port = self.left.pop()
+            if self.is_free(port):
+                return port
+        raise Unavailable("no free port")
+
+
+def close_by_reset(client):
+    """So that the port is free at once."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
 
 
 # How a server is asked whether it is there: (address, port) -> whether it answered.
@@ -75,11 +103,10 @@ class Memory:
 class Tools:
     """What the rows share: where things are built, a scratch folder, the load generators."""
 
-    def __init__(self, build, folder, descriptors_soft):
+    def __init__(self, build, folder):
         self.build = build
         self.folder = folder
         self.programs = build / "tests/bench"
-        self.descriptors_soft = descriptors_soft
         self.count = 0
 
     def scratch(self):
@@ -92,7 +119,9 @@ class Tools:
     def run(self, name, *words):
         """A program of tests/bench that prints one JSON object."""
         command = [str(word) for word in (self.programs / name, *words)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Unavailable(done.stderr.strip() or f"{name} ended with {done.returncode}")
         return self.parse(done.stdout)
 
     @staticmethod

@@ -12,7 +12,7 @@ import time
 import measures
 from peers import FIRST_FILLER_PORT, Want
 from row import Contender, Row
-from server import DEADLINE, Unavailable
+from server import DEADLINE, Unavailable, close_by_reset
 
 MANY = 10000
 HELD = (100, 1000, 10000)
@@ -70,7 +70,6 @@ def start_row():
         ],
         None,
         columns=(("start_ms", "ms", 1, 1),),
-        rounds=3,
         figure="start_ms",
         reference="superd, 10,000 services",
     )
@@ -190,14 +189,14 @@ class MemoryRow(Row):
             finally:
                 server.stop()
 
-        found = measures.interleave(1, things, measure, skipped)
+        found = measures.interleave(session.rounds(self), things, measure, skipped)
         by_label = {series.label: series for series in found}
         for series in found:
             base = by_label.get(f"{series.label.split(',')[0]}, 5 services")
             count = self.extra.get(series.label)
             if base and count:
-                extra = series.figures["proportional"][0] - base.figures["proportional"][0]
-                series.add({"each": extra / count})
+                pairs = zip(series.figures["proportional"], base.figures["proportional"])
+                series.figures["each"] = [(value - least) / count for value, least in pairs]
         return found, skipped
 
 
@@ -254,7 +253,7 @@ class Holder:
 
     def close(self):
         for client in self.clients:
-            client.close()
+            close_by_reset(client)
         if not poll(lambda: self.server.children() == 0):
             raise Unavailable("programs outlive their connections")
         self.clients = []
@@ -276,11 +275,15 @@ class HeldRow(Row):
                 skipped[contender.label] = str(reason)
         return found, skipped
 
-    def measure_held(self, session, server, label, figures):
+    def measure_held(self, session, server, label, count, base):
+        """base: the memory without any."""
+
         def measure(server):
-            return dict(
-                measures.rate(1)(session.tools, server, session.seconds(self)), **figures
-            )
+            memory = server.memory().proportional
+            figures = {"proportional": memory}
+            if count:
+                figures["each"] = (memory - base) / count
+            return dict(measures.rate(1)(session.tools, server, session.seconds(self)), **figures)
 
         return measures.interleave(session.rounds(self), {label: server}, measure, {})
 
@@ -294,7 +297,7 @@ class HeldRow(Row):
             server.settle()
             base = server.memory().proportional
             label = f"{contender.label}, none held"
-            found = self.measure_held(session, server, label, {"proportional": base})
+            found = self.measure_held(session, server, label, 0, base)
             for count in HELD:
                 label = f"{contender.label}, {count:,} held"
                 if not enough_processes(count):
@@ -302,14 +305,11 @@ class HeldRow(Row):
                     continue
                 holder.grow(count)
                 server.settle()
-                memory = server.memory().proportional
-                figures = {"proportional": memory, "each": (memory - base) / count}
-                found += self.measure_held(session, server, label, figures)
+                found += self.measure_held(session, server, label, count, base)
             return found
         finally:
-            holder.clients, clients = [], holder.clients
-            for client in clients:
-                client.close()
+            for client in holder.clients:
+                close_by_reset(client)
             server.stop()
 
 
@@ -377,7 +377,6 @@ def acl_row():
             ("load_s", "load s", 1, 2),
             ("bytes", "bytes each", 1, 1),
         ),
-        rounds=3,
         figure="",
     )
 

@@ -109,7 +109,9 @@ def patient(superd, services, sanitized):
         port = stand.free_port()
         daemon = superd(
             f"{faults.LOG}service-directory = {services}\n{top}\n"
-            f"service well {{ listen = 127.0.0.1:{port} exec = echo stderr = null }}\n{text}\n",
+            # a pipe for standard error would stay for a second after the last program
+            "defaults { stderr = null }\n"
+            f"service well {{ listen = 127.0.0.1:{port} exec = echo }}\n{text}\n",
             *options,
             **more,
         )

@@ -117,3 +117,9 @@ def memory_kib(pid):
             if line.startswith("VmRSS:"):
                 return int(line.split()[1])
     raise AssertionError("no VmRSS")
+
+
+def turned_away(port, source=None):
+    """Whether a client is accepted and closed without a word."""
+    with stand.connect(port, source=source) as client:
+        return client.recv(1) == b""

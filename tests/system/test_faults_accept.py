@@ -11,7 +11,7 @@ import pytest
 import faults
 import stand
 
-ECHO = "service echo {{ listen = 127.0.0.1:{} exec = echo stderr = null {} }}\n"
+ECHO = "service echo {{ listen = 127.0.0.1:{} exec = echo {} }}\n"
 
 
 def talk(client, data=b"x"):

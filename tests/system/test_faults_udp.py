@@ -34,8 +34,8 @@ def test_forged_source(superd, services, names):
     here, there = "127.0.0.1", "127.0.0.1" if one != two else "127.0.0.2"
     daemon = superd(
         f"{faults.LOG}service-directory = {services}\n"
-        f"service one {{ listen = udp:{here}:{ports[one]} exec = {{ {one}, -t, 1 }} }}\n"
-        f"service two {{ listen = udp:{there}:{ports[two]} exec = {{ {two}, -t, 1 }} }}\n",
+        f"service one {{ listen = udp:{here}:{ports[one]} exec = {{ {one}, -t, 1 }} stderr = null }}\n"
+        f"service two {{ listen = udp:{there}:{ports[two]} exec = {{ {two}, -t, 1 }} stderr = null }}\n",
         wrapper=["unshare", "-n", "/bin/sh", "-ec", 'ip link set lo up\nexec "$@"', "sh"],
     )
 
@@ -73,7 +73,7 @@ def count_packets(raw):
 @pytest.mark.parametrize("size", [0, 1, 65507])
 def test_sizes(patient, size):
     port = stand.free_port()
-    sick = patient(service(port, "{ echo, -t, 1 }", "stderr = null"))
+    sick = patient(service(port, "{ echo, -t, 1 }"))
     with udp(port) as client:
         client.send(b"x" * size)
         assert client.recv(70000) == b"x" * size
@@ -86,7 +86,7 @@ def test_no_amplification(patient):
     names = ("echo", "chargen", "sum", "discard")
     ports = {name: stand.free_port() for name in names}
     sick = patient(
-        "".join(service(ports[n], f"{{ {n}, -t, 1 }}", "stderr = null", n) for n in names)
+        "".join(service(ports[n], f"{{ {n}, -t, 1 }}", "", n) for n in names)
     )
     for name in names:
         for asked in (b"", b"7", b"1 2\n", b"x" * 100):

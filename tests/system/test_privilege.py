@@ -319,7 +319,7 @@ def test_a_step_that_fails_leaves_the_program_unstarted(superd, build, tmp_path,
     root = "root = /" if call == "chroot" else ""
     daemon = superd(
         f"{faults.LOG}service p {{ listen = {port} exec = {probe} {root} user = {USER}"
-        f" groups = {{ 54323 }} nice = 2 directory = /tmp limits {{ open-files = 40 }}"
+        f" groups = {{ 54323 }} nice = 2 stderr = null directory = /tmp limits {{ open-files = 40 }}"
         f' env {{ PROBE_OUT = "{out}/p" }} }}'
     )
     with traced(daemon.pid, call):
