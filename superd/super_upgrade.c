@@ -6,9 +6,10 @@
  * run, clients that wait and signals that come are the new program's.
  */
 #include "config.h"
-#include "superd/super_private.h"
+#include "superd/super_upgrade.h"
 
 #include "superd/clock.h"
+#include "superd/super_private.h"
 
 #include <poll.h>
 #include <signal.h>

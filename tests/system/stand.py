@@ -211,7 +211,9 @@ class Superd:
     def configure(self, config):
         """Writes the configuration, with a control socket of its own unless it says something."""
         if "control-socket" not in config:
-            config += f'\ncontrol-socket = "{self.control}"\n'
+            # under a wrapper it may be another user, who cannot write there
+            path = "" if self.wrapper else self.control
+            config += f'\ncontrol-socket = "{path}"\n'
         self.config_path.write_text(config)
 
     def ctl(self, *words, status=0, **more):
