@@ -202,11 +202,15 @@ class Server:
                 preexec_fn=limit_descriptors(descriptors),
             )
         os.close(writer)
-        with os.fdopen(reader, "rb") as pipe:
-            if ready_fd and select.select([pipe], [], [], DEADLINE)[0]:
-                pipe.read()
-        self.start_s = time.monotonic() - self.began if ready_fd else None
-        self.wait()
+        try:
+            with os.fdopen(reader, "rb") as pipe:
+                if ready_fd and select.select([pipe], [], [], DEADLINE)[0]:
+                    pipe.read()
+            self.start_s = time.monotonic() - self.began if ready_fd else None
+            self.wait()
+        except BaseException:
+            self.stop()
+            raise
         if self.start_s is None:
             self.start_s = time.monotonic() - self.began
 
