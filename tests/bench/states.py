@@ -255,7 +255,7 @@ class Holder:
     def close(self):
         for client in self.clients:
             close_by_reset(client)
-        if not poll(lambda: self.server.children() == 0):
+        if not poll(lambda: not self.server.children()):
             raise Unavailable("programs outlive their connections")
         self.clients = []
 
