@@ -149,7 +149,7 @@ def scale_text(results):
     """How many processors one superd, which is one thread, can keep busy."""
     figures = [
         results.median("cpu", "superd", part)
-        for part in ("server_user_us", "server_kernel_us", "program_us", "rest_us")
+        for part in ("server_user_us", "server_kernel_us", "program_us")
     ]
     if None in figures or figures[0] + figures[1] <= 0:
         return
@@ -157,8 +157,8 @@ def scale_text(results):
     busy = all_us / own
     yield "More processors"
     yield (
-        f"  superd's own thread takes {own:.1f} us of a connection's {all_us:.1f} us (clients "
-        f"apart): one superd"
+        f"  superd's own thread takes {own:.1f} us of a connection's {all_us:.1f} us "
+        f"(without clients and network threads): one superd"
     )
     yield (
         f"  ends at {1e6 / own:,.0f} connections/s and keeps {busy:.1f} processors busy; "

@@ -202,11 +202,15 @@ class Server:
                 preexec_fn=limit_descriptors(descriptors),
             )
         os.close(writer)
-        with os.fdopen(reader, "rb") as pipe:
-            if ready_fd and select.select([pipe], [], [], DEADLINE)[0]:
-                pipe.read()
-        self.start_s = time.monotonic() - self.began if ready_fd else None
-        self.wait()
+        try:
+            with os.fdopen(reader, "rb") as pipe:
+                if ready_fd and select.select([pipe], [], [], DEADLINE)[0]:
+                    pipe.read()
+            self.start_s = time.monotonic() - self.began if ready_fd else None
+            self.wait()
+        except BaseException:
+            self.stop()
+            raise
         if self.start_s is None:
             self.start_s = time.monotonic() - self.began
 
@@ -260,12 +264,21 @@ class Server:
             select.select([], [], [], 0.05)
 
     def children(self):
-        """How many children it has."""
-        folder = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children")
-        return len(folder.read_text().split())
+        """The pids of its children."""
+        file = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        return [int(pid) for pid in file.read_text().split()]
+
+    def stop_children(self):
+        """Programs with a session of their own, which a server may leave behind (wait mode)."""
+        try:
+            for pid in self.children():
+                os.kill(pid, signal.SIGTERM)
+        except (OSError, ValueError):
+            pass  # the server or its child has ended
 
     def stop(self):
-        """Ends the server and its process group."""
+        """Ends the server, its children and its process group."""
+        self.stop_children()
         if self.pid_file is not None and self.pid_file.exists():
             try:
                 os.kill(self.pid, signal.SIGTERM)

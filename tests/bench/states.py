@@ -16,6 +16,7 @@ from server import DEADLINE, Unavailable, close_by_reset
 
 MANY = 10000
 HELD = (100, 1000, 10000)
+ABOUT_RELOAD = ("event=reload", "event=ignored", "event=error step=reload")
 LAST_PORT = FIRST_FILLER_PORT + MANY - 2  # of the services that nobody asks
 OTHER_PORT = 32000  # where a reload moves it
 RELOAD_LOAD = 200  # connections a second meanwhile
@@ -99,7 +100,7 @@ def log_line(server, began):
     with open(server.log, encoding="utf-8", errors="replace") as log:
         log.seek(began)
         for line in log:
-            if line.endswith("\n") and ("event=reload" in line or "event=ignored" in line):
+            if line.endswith("\n") and any(words in line for words in ABOUT_RELOAD):
                 return line
     return None
 
@@ -110,7 +111,7 @@ def await_log(server, offset):
     line = log_line(server, offset)
     if "event=ignored" in line:
         raise Unavailable("superd logs event=ignored: it has no reload yet")
-    if "error" in line:
+    if "event=error" in line:
         raise Unavailable(f"the reload failed: {line.strip()}")
 
 
@@ -254,7 +255,7 @@ class Holder:
     def close(self):
         for client in self.clients:
             close_by_reset(client)
-        if not poll(lambda: self.server.children() == 0):
+        if not poll(lambda: not self.server.children()):
             raise Unavailable("programs outlive their connections")
         self.clients = []
 
