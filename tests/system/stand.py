@@ -2,7 +2,8 @@
 
 Superd starts the daemon under test with a configuration, waits for its readiness line, reads its
 log, and at the end checks what must hold after every test: exit status 0, no zombie, no leaked
-descriptor, an empty sanitizer log.
+descriptor, an empty sanitizer log, and as many programs by the log, by its `running` figures and
+in /proc.
 """
 
 import json
@@ -18,6 +19,7 @@ import tempfile
 import time
 
 DEADLINE = 20.0  # seconds; against hanging, not a measure
+TELL_ALL = "events = { accept, refuse, exit, error }"
 
 
 def poll(what, condition, deadline=DEADLINE):
@@ -190,7 +192,9 @@ def parse_line(line):
 class Superd:
     """One superd under test."""
 
-    def __init__(self, build, folder, config, options=(), wrapper=(), env=None, check=True):
+    def __init__(
+        self, build, folder, config, options=(), wrapper=(), env=None, check=True, tell=True
+    ):
         self.build = build
         self.folder = folder
         self.options = list(options)
@@ -201,6 +205,7 @@ class Superd:
         self.control_folder = tempfile.mkdtemp(prefix="superd-control-", dir="/tmp")
         os.chmod(self.control_folder, 0o755)
         self.control = f"{self.control_folder}/socket"
+        self.tell = tell
         self.configure(config)
         self.stderr_path = folder / "stderr"
         self.sanitizer_log = folder / "sanitizer"
@@ -209,7 +214,10 @@ class Superd:
         self.check = check
 
     def configure(self, config):
-        """Writes the configuration, with a control socket of its own unless it says something."""
+        """Writes the configuration; with a control socket and a whole log unless it says
+        something of them."""
+        if self.tell and "log {" not in config:
+            config += f"\nlog {{ {TELL_ALL} }}\n"
         if "control-socket" not in config:
             # under a wrapper it may be another user, who cannot write there
             path = "" if self.wrapper else self.control
@@ -312,6 +320,44 @@ class Superd:
             lambda: self.descriptors() <= self.baseline,
         )
 
+    def tells_all(self):
+        """Whether every start and every end of a program stands in the log that is read here."""
+        config = self.config_path.read_text()
+        quiet = any(word.startswith(("-l", "--level")) for word in self.options)
+        return config.count("log {") == 1 and TELL_ALL in config and not quiet
+
+    def replay(self):
+        """
+        The log, line by line: the programs of each service as accept lines begin and exit lines
+        (or errors of one that never ran) end them; `running` must say as many. Returns how many
+        are left.
+        """
+        live = {}
+        vague = set()  # failures are summarised: how many were live in between is not known
+        for event in self.events():
+            service = event.get("service")
+            if event.get("event") == "accept":
+                live[service] = live.get(service, 0) + 1
+                running = int(event["running"].partition("/")[0])
+                if service in vague:
+                    assert running <= live[service], event.line
+                else:
+                    assert running == live[service], f"{live[service]} are live: {event.line}"
+            elif event.get("event") == "exit":
+                live[service] -= 1
+            elif event.get("event") == "error" and "pid" in event:
+                live[service] -= int(event.get("count", 1))
+                vague.add(service)
+        return sum(live.values())
+
+    def check_counts(self):
+        """Log and /proc know the same number of programs."""
+        if self.tells_all() and self.process.poll() is None:
+            poll(
+                "as many programs in the log as in /proc",
+                lambda: self.replay() == len(self.children()),
+            )
+
     def send_signal(self, number):
         self.process.send_signal(number)
 
@@ -319,6 +365,7 @@ class Superd:
         """Asks it to stop and checks its exit status and the sanitizers' log."""
         if self.process is None or self.process.returncode is not None:
             return
+        self.check_counts()
         zombies = [pid for pid, state in self.children().items() if state == "Z"]
         for pid in zombies:
             poll(f"zombie {pid} reaped", lambda pid=pid: stat_of(pid) is None)
@@ -327,6 +374,9 @@ class Superd:
             assert self.process.wait(DEADLINE) == status, self.log_text()
         finally:
             self.kill()
+        if self.tells_all() and number != signal.SIGQUIT:
+            left = self.replay()
+            assert left == 0, f"{left} programs began and never ended\n{self.log_text()}"
         logs = [path.read_text() for path in self.folder.glob("sanitizer*")]
         assert not logs, "\n".join(logs)
 
