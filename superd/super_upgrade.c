@@ -11,6 +11,7 @@
 #include "superd/clock.h"
 #include "superd/super_private.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,8 @@
 #include <unistd.h>
 
 #define SETTLE_MS 20 /* how long nobody is served for the starts that are under way */
+#define FRESH_NS (100 * CLOCK_NS_PER_MS) /* a start that takes longer hangs */
+#define FORKED_NO_EXEC 0x40u             /* PF_FORKNOEXEC of the kernel, proc(5) */
 #define AGAIN_NS (100 * CLOCK_NS_PER_MS)
 #define ATTEMPTS 250 /* 25 s: a start that hangs is killed after 5, a loader after 20 */
 
@@ -116,17 +119,68 @@ static void handover_stuck(void *owner, void *service, pid_t pid)
 	service_stuck(service, pid);
 }
 
+/* Whether the process is between fork(2) and exec(2). */
+static bool process_is_starting(pid_t pid)
+{
+	char path[64];
+	char text[512];
+	const char *rest;
+	unsigned flags = 0;
+	ssize_t got = -1;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		got = read(fd, text, sizeof(text) - 1);
+		close(fd);
+	}
+	text[got > 0 ? got : 0] = '\0';
+	rest = strrchr(text, ')'); /* the end of its name */
+	return rest != NULL && sscanf(rest, ") %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
+	       (flags & FORKED_NO_EXEC) != 0;
+}
+
+struct starting {
+	int64_t since_ns;
+	bool found;
+};
+
+static void starting_look(void *owner, struct child *child)
+{
+	struct starting *starting = owner;
+
+	if (child->started_ns >= starting->since_ns && process_is_starting(child->pid))
+		starting->found = true;
+}
+
+/*
+ * Whether a program is being started. A forked one holds no slot, but the memory into which it
+ * would write what went wrong is the old program's.
+ */
+static bool handover_starts(struct super *super)
+{
+	const struct service_context *context = &super->context;
+	struct starting starting = {.since_ns = clock_now_ns() - FRESH_NS};
+
+	if (spawn_busy(context->spawn) > 0)
+		spawn_collect(context->spawn, clock_now_ns(), handover_stuck, super);
+	if (spawn_busy(context->spawn) > 0)
+		return true;
+	if (spawn_kind(context->spawn) == SPAWN_FORK)
+		children_each(context->children, starting_look, &starting);
+	return starting.found;
+}
+
 /* Whether no program is being started, now or in a moment. */
 static bool handover_settle(struct super *super)
 {
-	struct spawn *spawn = super->context.spawn;
-
-	for (int i = 0; spawn_busy(spawn) > 0 && i < SETTLE_MS; i++) {
-		spawn_collect(spawn, clock_now_ns(), handover_stuck, super);
-		if (spawn_busy(spawn) > 0)
-			poll(NULL, 0, 1);
+	for (int i = 0; i < SETTLE_MS; i++) {
+		if (!handover_starts(super))
+			return true;
+		poll(NULL, 0, 1);
 	}
-	return spawn_busy(spawn) == 0;
+	return false;
 }
 
 /* Returns only where it failed. */

@@ -299,6 +299,20 @@ def test_hangup_loads_the_same_again(one, kinds, tmp_path):
     assert stand.ask(port, b"z") == b"z"
 
 
+def test_upgrade(one, kinds, tmp_path):
+    port = stand.free_port()
+    daemon = one("--listen", f"127.0.0.1:{port}", "--set", "nice = 2", *kinds, "--", "cat", "-u")
+    with stand.connect(port) as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+        daemon.send_signal(signal.SIGUSR2)
+        daemon.wait_event("upgrade", pid=daemon.pid)
+        client.sendall(b"y")
+        assert client.recv(1) == b"y"
+    assert stand.ask(port, b"z") == b"z"
+    daemon.wait_event("exit", service="cat", count=2)
+
+
 def test_port_in_use(build):
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]

@@ -1,6 +1,7 @@
 """Reload: a new configuration in force as a whole or not at all, and no client hurt."""
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -223,13 +224,19 @@ def test_no_descriptors_in_the_middle(operated, kinds):
         ["prlimit", f"--pid={pid}", "--nofile", "--output=SOFT,HARD", "--noheadings", "--raw"],
         capture_output=True, text=True, check=True,
     ).stdout.split()
-    subprocess.run(["prlimit", f"--pid={pid}", f"--nofile={used + 20}:{limits[1]}"], check=True)
-    said = it.must_refuse(echo("e", port, 'banner = "no"') + more)
-    assert "Too many open files" in said, said
-    assert echoes(held)
-    stand.poll("descriptors are back", lambda: it.daemon.descriptors() <= before)
-    assert all(refuses(p) for p in (first, first + 39))
-    subprocess.run(["prlimit", f"--pid={pid}", f"--nofile={limits[0]}:{limits[1]}"], check=True)
+
+    def limit(count):
+        subprocess.run(["prlimit", f"--pid={pid}", f"--nofile={count}:{limits[1]}"], check=True)
+
+    it.write(echo("e", port, 'banner = "no"') + more)
+    for room in (4, 5, 6, 7, 20, 30):  # without more it cannot even be asked
+        limit(used + room)
+        assert not it.reload(), it.daemon.log_text()
+        assert "Too many open files" in it.last.stderr, it.last.stderr
+        assert echoes(held)
+        limit(limits[0])
+        stand.poll("descriptors are back", lambda: it.daemon.descriptors() <= before)
+        assert all(refuses(p) for p in (first, first + 39))
     assert stand.ask(port, b"x") == b"x"
     it.must_reload(echo("e", port) + more)
     assert stand.ask(first + 39, b"x") == b"x"
@@ -516,6 +523,47 @@ def test_datagram_services(operated, program, kinds):
     assert ask(b, b"stop") == b"old"
     it.daemon.wait_event("exit", count=2, service="u")
     assert ask(b, b"stop") == b"new" and ask(a, b"stop") == b"new"
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace holds programs before exec")
+def test_starts_under_way(operated, program, tmp_path):
+    """Programs that have not reached their exec use what a reload would free: it waits for them."""
+    say = program("say", "#!/usr/bin/python3\nimport os, socket, sys\ns = socket.socket(fileno=3)\n"
+                  "c, _ = s.accept()\nc.sendall(('%d %s' % (s.getsockname()[1], os.environ['X'])).encode())\n")
+    a, b = stand.free_port(), stand.free_port()
+
+    def config(x, port_a, port_b):
+        env = f'env {{ X = "{x}" }}'
+        return (echo("e", port_a, f'banner = "{x} " {env}')
+                + f"service w {{ listen = 127.0.0.1:{port_b} wait = yes exec = {say} {env} }}\n")
+
+    it = operated(config("old" * 1000, a, b), "--spawn=vm")
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-qq", "-o", tmp_path / "strace", "-p", str(it.daemon.pid), "-e", "trace=execve",
+         "-e", "inject=execve:delay_enter=1500000"], stderr=subprocess.PIPE)
+    try:
+        traced = lambda: "TracerPid:\t0" not in open(f"/proc/{it.daemon.pid}/status").read()
+        if not stand.poll("strace", lambda: tracer.poll() is not None or traced()) or tracer.poll():
+            pytest.skip(f"strace may not trace: {tracer.stderr.read()!r}")
+        one, two = stand.connect(a), stand.connect(b)
+        it.daemon.wait_event("accept", count=2)
+        for i in range(4):
+            it.must_reload(config("new" * i, stand.free_port(), stand.free_port()))
+        it.must_reload(echo("other", stand.free_port()))
+        assert refuses(a), "what no program needs is closed at once"
+        banner = b""
+        while len(banner) < 3001:
+            banner += one.recv(3001 - len(banner))
+        assert banner == b"old" * 1000 + b" " and echoes(one)
+        assert two.recv(10000).split() == [b"%d" % b, b"old" * 1000]
+        one.close()
+        it.daemon.wait_event("exit", service="e", status=0)
+        it.daemon.wait_event("exit", service="w", status=0)
+        stand.poll("nobody listens", lambda: refuses(b))
+        stand.poll("both are gone", lambda: set(it.services()) == {"other"})
+    finally:
+        tracer.terminate()
+        tracer.wait()
 
 
 # --- unix sockets --------------------------------------------------------------------------------

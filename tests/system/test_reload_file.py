@@ -4,6 +4,7 @@ import os
 import random
 import re
 import signal
+import struct
 import subprocess
 
 import pytest
@@ -234,3 +235,75 @@ def test_loader_that_is_stopped_is_killed_in_the_end(operated):
     assert "longer than 20 s" in event["error"]
     assert stand.ask(port, b"x") == b"x" and it.generation() == 1
     it.must_reload()
+
+
+class Famine:
+    """Lets one allocation of superd fail."""
+
+    def __init__(self, source, folder):
+        self.library = folder / "famine.so"
+        self.file = folder / "famine"
+        subprocess.run(
+            [*os.environ.get("CC", "cc").split(), "-shared", "-fPIC", "-O1", "-fno-builtin"]
+            + ["-o", self.library, source / "tests/system/famine.c"],
+            check=True,
+        )
+        self.set(0, -1)
+        self.env = {"LD_PRELOAD": str(self.library), "FAMINE": str(self.file)}
+
+    def set(self, pid, left):
+        with open(self.file, "r+b" if self.file.exists() else "wb") as file:
+            file.write(struct.pack("qq", pid, left))
+
+    def left(self):
+        return struct.unpack("qq", self.file.read_bytes())[1]
+
+
+def test_every_allocation_fails_once(operated, sanitized, source, tmp_path):
+    """A reload that lacks memory is not done, or is done: superd and its services are whole."""
+    if sanitized:
+        pytest.skip("a sanitizer has an allocator of its own")
+    famine = Famine(source, tmp_path)
+    a, b, c, d = (stand.free_port() for _ in range(4))
+    room = tmp_path / "u"
+
+    def config(turn):
+        one = [
+            f"service kept {{ listen = 127.0.0.1:{a} exec = echo }}\n",
+            f"service moved {{ listen = {{ 127.0.0.1:{b}, 127.0.0.1:{c} }} exec = echo }}\n"
+            f"service gone {{ listen = udp:127.0.0.1:{d} exec = echo }}\n",
+        ]
+        two = [
+            one[0],
+            f"service moved {{ listen = {{ 127.0.0.1:{c}, unix:{room} }} exec = echo"
+            " limits { idle = 1h } stderr = null log { format = json } }\n"
+            f"service new {{ listen = {{ 0.0.0.0:{b}, udp:127.0.0.1:{d} }} exec = echo"
+            " nice = 1 }\n",
+        ]
+        return "".join(two if turn else one)
+
+    it = operated(config(0), env=famine.env)
+    held = stand.connect(a)
+    assert echoes(held)
+    turn, count, done, refused = 0, 0, 0, 0
+    while True:
+        it.write(config(1 - turn))
+        famine.set(it.daemon.pid, count)
+        it.reload()
+        spent = famine.left() < 0
+        famine.set(0, -1)
+        names = set(it.services())
+        wanted = [{"kept", "moved", "gone"}, {"kept", "moved", "new"}]
+        assert names in wanted, names
+        done += names == wanted[1 - turn]
+        refused += names == wanted[turn]
+        turn = wanted.index(names)
+        assert stand.ask(a, b"x") == b"x" and stand.ask(b, b"x") == b"x" and stand.ask(c, b"x") == b"x"
+        assert echoes(held)
+        if not spent:
+            break
+        count += 1
+    assert count > 25 and refused > 10 and done > 5, (count, refused, done)
+    it.must_reload(config(0))
+    it.must_reload(config(1))
+    held.close()

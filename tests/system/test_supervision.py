@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -595,6 +596,74 @@ def test_notify_tells_of_reloads(superd, services, kinds, manager):
     assert stand.ask(port, b"x") == b"x"
 
 
+# --- an upgrade in place
+
+
+def upgrade(daemon):
+    """Sends USR2 and waits until the new program serves."""
+    before = len(daemon.events("upgrade"))
+    daemon.send_signal(signal.SIGUSR2)
+    daemon.wait_event("upgrade", count=before + 1)
+
+
+def test_given_sockets_go_through_upgrades(superd, services, kinds, tmp_path):
+    ports = [stand.free_port(), stand.free_port()]
+    path = tmp_path / "socket"
+    config, _ = two(services, f"127.0.0.1:{ports[0]}", f"{ports[1]}", f"unix:{path}")
+    daemon = superd(
+        config,
+        *kinds,
+        wrapper=given(f"tcp:127.0.0.1:{ports[0]}", f"both:{ports[1]}", f"unix:{path}"),
+    )
+    before = inode(daemon.pid, ports[0]) | inode(daemon.pid, ports[1])
+    assert len(before) == 2
+    for _ in range(3):
+        upgrade(daemon)
+        assert stand.ask(ports[0], b"x") == b"x"
+        assert stand.ask(ports[1], b"y") == b"y"
+        assert stand.ask(ports[1], b"z", host="::1") == b"z"
+        states = {l["endpoint"]: l["state"] for l in daemon.service("echo")["listeners"]}
+        assert states[f"tcp 0.0.0.0:{ports[1]}"] == "covered"
+        assert states[f"unix {path}"] == "open"
+    assert inode(daemon.pid, ports[0]) | inode(daemon.pid, ports[1]) == before
+    assert not daemon.events("error") and not daemon.events("socket")
+    daemon.ctl("drain", "echo")  # they are lent still
+    daemon.ctl("resume", "echo")
+    assert stand.ask(ports[0], b"x") == b"x"
+    daemon.stop()
+    assert stat.S_ISSOCK(path.stat().st_mode)
+
+
+def test_draining_goes_through_an_upgrade(superd, services, kinds):
+    port = stand.free_port()
+    daemon = superd(two(services, f"127.0.0.1:{port}")[0], *kinds)
+    with stand.connect(port) as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+        daemon.ctl("drain", "echo")
+        upgrade(daemon)
+        assert daemon.service("echo")["state"] == "draining"
+        assert refused(port)
+        client.sendall(b"y")
+        assert client.recv(1) == b"y"
+        daemon.ctl("resume", "echo")
+    assert stand.ask(port, b"z") == b"z"
+
+
+def test_notify_goes_through_an_upgrade(superd, services, kinds, manager):
+    port = stand.free_port()
+    env = {"NOTIFY_SOCKET": manager.name, "WATCHDOG_USEC": "400000"}
+    daemon = superd(echo(services, f"127.0.0.1:{port}"), *kinds, env=env)
+    manager.wait("WATCHDOG", "1", 2)
+    upgrade(daemon)
+    assert manager.wait("READY", "1", 2)["MAINPID"] == str(daemon.pid)
+    before = len(manager.having("WATCHDOG"))
+    manager.wait("WATCHDOG", "1", before + 2)
+    assert not manager.having("STOPPING")
+    assert stand.ask(port, b"x") == b"x"
+    manager.wait("STATUS", "1 services, 1 listeners, 0 programs running")
+
+
 # --- PID 1, and machines with next to nothing
 
 
@@ -775,6 +844,73 @@ def test_strict_unit_is_strict(source, tmp_path):
     if "unrecognized option" in done.stderr:
         pytest.skip("this systemd-analyze cannot rate a unit's file")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def system_calls(tool, name):
+    """The names in one of systemd's sets of system calls."""
+    done = subprocess.run(
+        [tool, "syscall-filter", "--no-pager", name], capture_output=True, text=True, check=True
+    )
+    found = set()
+    for word in (line.strip() for line in done.stdout.splitlines()[1:]):
+        if word.startswith("@"):
+            found |= system_calls(tool, word)
+        elif word and not word.startswith("#"):
+            found.add(word)
+    return found
+
+
+@pytest.mark.parametrize("spawn", ["vm", "fork"])
+def test_strict_unit_allows_what_is_needed(build, services, source, tmp_path, spawn, sanitized):
+    """Its filter of system calls against what superd and the services of its example make."""
+    strace, tool = shutil.which("strace"), shutil.which("systemd-analyze")
+    if strace is None or tool is None:
+        pytest.skip(f"{'strace' if strace is None else 'systemd-analyze'} is not installed")
+    if sanitized:
+        pytest.skip("sanitizers make system calls of their own")
+    unit = (source / "etc/superd-bundled.service.in").read_text()
+    assert "SystemCallFilter=@system-service\nSystemCallFilter=~@privileged\n" in unit
+    allowed = system_calls(tool, "@system-service") - system_calls(tool, "@privileged")
+    names = ("echo", "discard", "daytime", "time", "chargen", "sum", "number")
+    ports = {name: stand.free_port() for name in names}
+    text = (source / "etc/superd-bundled.conf").read_text()
+    for name, port in ports.items():
+        text, count = re.subn(
+            rf"service {name} +{{ (listen = \d+ +)?", f"service {name} {{ listen = {port} ", text
+        )
+        assert count == 1
+    config = tmp_path / "superd.conf"
+    text = text.replace("/run/superd-bundled/control.sock", '""')
+    config.write_text(f"service-directory = {services}\n" + text)
+    traced = tmp_path / "traced"
+    traced.mkdir()
+    own = [] if os.getuid() else ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    traced.chmod(0o777)
+    process = subprocess.Popen(
+        [*own, strace, "-f", "-qq", "-o", traced / "calls", build / "superd/superd"]
+        + ["-c", config, f"--spawn={spawn}"],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        pid = None
+        stand.poll("all listen", lambda: all(not refused(port) for port in ports.values()))
+        for name in set(names) - {"chargen", "discard"}:
+            assert stand.ask(ports[name], b"1 2\n")
+        with stand.connect(ports["chargen"]) as client:
+            assert client.recv(1)
+        (pid,) = stand.children_of(process.pid)
+        os.kill(pid, signal.SIGHUP)
+        os.kill(pid, signal.SIGTERM)
+        log = process.communicate(timeout=stand.DEADLINE)[1]
+    finally:
+        if pid is not None and process.poll() is None:
+            os.kill(pid, signal.SIGKILL)
+        process.kill()
+        process.wait()
+    assert process.returncode == 0, log
+    calls = set(re.findall(r"^\d+ +(\w+)\(", (traced / "calls").read_text(), re.M))
+    assert len(calls) > 30 and calls <= allowed, calls - allowed
 
 
 @pytest.fixture
