@@ -94,22 +94,35 @@ def bare_loop():
             os.waitpid(child, 0)
 
 
+def p99(took):
+    return took[len(took) * 99 // 100]
+
+
 def test_one_source_at_full_speed_beside_20_polite_ones(patient):
+    """
+    All of them are served.  The long form compares their slowest with the same at a loop that only
+    accepts and closes; the machine's other work spoils a round, so the best of some counts.
+    """
     port = stand.free_port()
     limits = "limits { instances = 64 per-source = 8 per-source-rate = 100/s burst = 20 }"
     sick = patient(service(port, "time", limits))
-    with Flood(port) as flood:
-        took = latencies(port, quick(100, 5000), POLITE)
-        sick.answers()
-    assert len(took) == quick(100, 5000), "every polite one is served"
-    assert sick.daemon.events("refuse", service="sick") and flood.count
+    told = []
+    for _ in range(quick(1, 10)):
+        with Flood(port) as flood:
+            took = latencies(port, quick(100, 1000), POLITE)
+            sick.answers()
+        assert len(took) == quick(100, 1000), "every polite one is served"
+        assert flood.count > len(took)
+        if faults.LONG:
+            with bare_loop() as bare, Flood(bare):
+                best = latencies(bare, 1000, POLITE)
+            told.append((p99(took), p99(best)))
     refusals = sick.daemon.events("refuse", service="sick")
-    assert all(event["peer"].startswith("127.0.0.2:") for event in refusals)
-    if faults.LONG:
-        with bare_loop() as bare, Flood(bare):
-            best = latencies(bare, 5000, POLITE)
-        slow, fast = took[len(took) * 99 // 100], best[len(best) * 99 // 100]
-        assert slow <= 2 * fast + 0.005, f"p99 {slow * 1000:.1f} ms, bare {fast * 1000:.1f} ms"
+    assert refusals and all(event["peer"].startswith("127.0.0.2:") for event in refusals)
+    told_text = ", ".join(f"{a * 1000:.1f} ms for {b * 1000:.1f} ms" for a, b in told)
+    print(f"p99 of the polite, and at a bare loop: {told_text}")
+    # a program's start is what superd does besides
+    assert not told or any(a <= 2 * b + 0.002 for a, b in told), told_text
     sick.health()
 
 
@@ -139,6 +152,28 @@ def test_a_flood_on_one_service_leaves_the_other(patient):
         slow, fast = meanwhile[count * 99 // 100], before[count * 99 // 100]
         assert slow <= 10 * fast + 0.05, f"p99 {slow * 1000:.1f} ms, alone {fast * 1000:.1f} ms"
     stand.poll("the flood is over", lambda: not sick.daemon.children())
+    sick.health()
+
+
+@pytest.mark.parametrize("spawn", ["vm", "fork"])
+def test_a_refused_connection_costs_half_of_a_served_one(patient, sanitized, spawn):
+    """In superd's own processor time, the program's not counted."""
+    if sanitized:
+        pytest.skip("a sanitizer's time is not superd's")
+    ports = [stand.free_port() for _ in range(2)]
+    sick = patient(
+        service(ports[0], "time", "log { events = { error } }", "open")
+        + service(ports[1], "time", "log { events = { error } } acl { deny = { all } }", "closed"),
+        f"--spawn={spawn}",
+    )
+    costs = []
+    for port in ports:
+        before = faults.cpu_ns(sick.pid)
+        for _ in range(quick(400, 5000)):
+            stand.ask(port)
+        sick.daemon.wait_idle()
+        costs.append(faults.cpu_ns(sick.pid) - before)
+    assert costs[1] <= costs[0] / 2, f"refused {costs[1]} ns, served {costs[0]} ns"
     sick.health()
 
 
