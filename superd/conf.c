@@ -10,6 +10,7 @@
 #include "superd/conf_arena.h"
 #include "superd/conf_memory.h"
 #include "superd/conf_loader.h"
+#include "superd/descriptor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -250,7 +251,7 @@ static int load_fork(
 	if (load->pid == 0)
 		child_run(request, load->image, ends[1], parent);
 	close(ends[1]);
-	load->fd = ends[0];
+	load->fd = descriptor_raise(ends[0]);
 	fcntl(load->fd, F_SETFL, O_NONBLOCK);
 	return 0;
 }

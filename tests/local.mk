@@ -31,6 +31,8 @@ check-full: check-programs
 
 # The long form of what make check does for seconds: the reliability matrix, and ten minutes of storm
 # on the spool.
+# The long form of what make check does for seconds: ten minutes of storm on the spool, broken
+# files and many reloads.
 SOAK_SECONDS = 600
 soak: all check-programs
 	@SUPERD_BUILD=$(abs_builddir) SUPERD_LONG=1 $(PYTHON3) -m pytest -q -p no:cacheprovider \
@@ -38,6 +40,9 @@ soak: all check-programs
 		$(srcdir)/tests/conf/test_conf.py
 	@SUPERD_BUILD=$(abs_builddir) SUPERD_STORM_SECONDS=$(SOAK_SECONDS) $(PYTHON3) -m pytest -q -s \
 		-p no:cacheprovider $(srcdir)/tests/services/test_messenger_storm.py
+	@SUPERD_BUILD=$(abs_builddir) SUPERD_FLIPS=10000 SUPERD_SLOW=1 SUPERD_HUP_ROUNDS=5 \
+		SUPERD_RELOAD_SERVICES=10000 $(PYTHON3) -m pytest -q -s -p no:cacheprovider \
+		$(srcdir)/tests/system/test_reload_file.py $(srcdir)/tests/system/test_reload_storm.py
 
 check-fresh:
 	@$(PYTHON3) $(srcdir)/tests/fresh --work $(abs_builddir)/fresh

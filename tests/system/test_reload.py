@@ -1,5 +1,6 @@
 """Reload: a new configuration in force as a whole or not at all, and no client hurt."""
 
+import grp
 import os
 import shutil
 import signal
@@ -672,3 +673,21 @@ def test_single_service_without_a_file(build, superd, tmp_path):
     daemon.send_signal(signal.SIGHUP)
     assert daemon.wait_event("reload")["kept"] == "1"
     assert stand.ask(port, b"x") == b"x"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
+def test_group_may_ask_about_the_own_file_only(operated, build, tmp_path):
+    it = operated("control-group = daemon\ncontrol-mode = 0660\n" + echo("e", stand.free_port()))
+    other = tmp_path / "other.conf"
+    other.write_text(it.daemon.config_path.read_text())
+    group = grp.getgrnam("daemon").gr_gid
+
+    def diff(path):
+        return subprocess.run(
+            [str(build / "superd/superd"), "--diff", "-c", str(path)], user=65534, group=group,
+            extra_groups=[], capture_output=True, text=True, timeout=60, check=False)
+
+    done = diff(it.daemon.config_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "keep e 0\n", "")
+    done = diff(other)
+    assert done.returncode == 1 and "only root may ask" in done.stderr

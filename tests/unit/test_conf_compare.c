@@ -123,7 +123,8 @@ static void test_same_in_other_words(void **state)
 	static const char *const pairs[][2] = {
 		{"service s { listen = 7000 exec = /bin/cat }",
 			"# moved\n\nservice s {\n exec = \"/bin/cat\" ; listen = { tcp:7000 } }"},
-		{"service s { listen = 7000 exec = /bin/cat nice = 2 acl { allow = { 10.0.0.0/8, ::1 } } }",
+		{"service s { listen = 7000 exec = /bin/cat nice = 2\n"
+		 "acl { allow = { 10.0.0.0/8, ::1 } } }",
 			"defaults { nice = 2 } template t { acl { allow = { ::1, 10.0.0.0/8 } } }\n"
 			"service s { use = t listen = 7000 exec = /bin/cat }"},
 		{"service s { listen = 7000 exec = /bin/cat limits { time = 60s } }",
