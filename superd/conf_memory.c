@@ -45,7 +45,9 @@ void *conf_memory_map(size_t size, int fd)
 		random = 0;
 	base = mmap((void *)(uintptr_t)(HINT_BASE + (random & HINT_MASK) * HINT_STEP), size,
 		PROT_READ | PROT_WRITE, flags, fd, 0);
-	return base == MAP_FAILED ? NULL : base;
+	if (base == MAP_FAILED)
+		return NULL;
+	return base;
 }
 
 const void *conf_memory_find(int fd, uintptr_t address, size_t size)

@@ -412,6 +412,9 @@ void service_reaped(
 		service_report_failure(service, child);
 		service_note_failure(service);
 	} else {
+		if (child->failure->ready_ns > 0)
+			report_started(
+				service->report, child->failure->ready_ns - child->started_ns);
 		report_exit(service->report,
 			&(struct report_session){
 				.id = child->id, .peer = &child->peer, .pid = child->pid},

@@ -169,7 +169,7 @@ static void spawn_tell(struct spawn *spawn, struct spawn_slot *slot)
 	if (slot->told)
 		return;
 	slot->told = true;
-	if (spawn->left_cb != NULL && !slot->killed && slot->request.failure->step == STEP_OK)
+	if (spawn->left_cb != NULL && spawn->backend->kind == SPAWN_VM && !slot->killed && slot->request.failure->step == STEP_OK)
 		spawn->left_cb(spawn->left_owner, slot->owner, clock_now_ns() - slot->started_ns);
 }
 
@@ -210,6 +210,7 @@ pid_t spawn_start(struct spawn *spawn, struct spawn_slot *slot, int64_t now_ns)
 	slot->started_ns = now_ns;
 	slot->request.failure->step = STEP_OK;
 	slot->request.failure->code = 0;
+	slot->request.failure->ready_ns = 0;
 	pid = spawn->backend->start(slot);
 	if (pid < 0) {
 		saved = errno;

@@ -91,7 +91,8 @@ enum spawn_kind spawn_kind(const struct spawn *spawn);
 
 /*
  * From now on left_cb is called once for each start that went well, when its child was seen to
- * have left superd's memory by its exec (with fork: to have its own), took_ns after started_ns.
+ * have left superd's memory by its exec, took_ns after started_ns. With fork that is never seen:
+ * the child leaves the time in its failure record.
  */
 void spawn_set_left_cb(struct spawn *spawn,
 	void (*left_cb)(void *pool_owner, void *owner, int64_t took_ns), void *pool_owner);

@@ -31,6 +31,9 @@ const char *step_name(enum step step);
 struct step_failure {
 	int32_t step; /* enum step */
 	int32_t code; /* errno */
+	/* Where the child has memory of its own, and superd does not see its exec: when it was about
+	   to (monotonic); otherwise 0. */
+	int64_t ready_ns;
 };
 
 #endif

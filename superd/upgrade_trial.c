@@ -45,7 +45,7 @@ static _Noreturn void trial_child(const struct upgrade_trial *trial, char *const
 /* What does not fit is read and forgotten: the program shall not hang on it. */
 static void trial_read(struct upgrade_trial *trial)
 {
-	char surplus[512];
+	char surplus[512] = "";
 	ssize_t got;
 
 	do {

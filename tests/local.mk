@@ -33,11 +33,16 @@ check-full: check-programs
 # on the spool.
 # The long form of what make check does for seconds: ten minutes of storm on the spool, broken
 # files and many reloads.
+# The long form of what make check does for seconds: ten minutes of storm on the spool, a hundred
+# upgrades under load.
 SOAK_SECONDS = 600
+SOAK_UPGRADES = 100
 soak: all check-programs
 	@SUPERD_BUILD=$(abs_builddir) SUPERD_LONG=1 $(PYTHON3) -m pytest -q -p no:cacheprovider \
 		$(srcdir)/tests/system/test_faults_*.py $(srcdir)/tests/system/test_children.py \
 		$(srcdir)/tests/conf/test_conf.py
+	@SUPERD_BUILD=$(abs_builddir) SUPERD_UPGRADES=$(SOAK_UPGRADES) $(PYTHON3) -m pytest -q -s \
+		-p no:cacheprovider $(srcdir)/tests/system/test_upgrade_storm.py
 	@SUPERD_BUILD=$(abs_builddir) SUPERD_STORM_SECONDS=$(SOAK_SECONDS) $(PYTHON3) -m pytest -q -s \
 		-p no:cacheprovider $(srcdir)/tests/services/test_messenger_storm.py
 	@SUPERD_BUILD=$(abs_builddir) SUPERD_FLIPS=10000 SUPERD_SLOW=1 SUPERD_HUP_ROUNDS=5 \

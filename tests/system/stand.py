@@ -218,6 +218,7 @@ class Superd:
         something of them."""
         if self.tell and "log {" not in config:
             config += f"\nlog {{ {TELL_ALL} }}\n"
+        self.told = config.count("log {") == 1 and TELL_ALL in config
         if "control-socket" not in config:
             # under a wrapper it may be another user, who cannot write there
             path = "" if self.wrapper else self.control
@@ -321,20 +322,24 @@ class Superd:
         )
 
     def tells_all(self):
-        """Whether every start and every end of a program stands in the log that is read here."""
-        config = self.config_path.read_text()
+        """
+        Whether every start and every end of a program stands in the log that is read here, and
+        the process is superd itself. It is not asked under a wrapper.
+        """
         quiet = any(word.startswith(("-l", "--level")) for word in self.options)
-        return config.count("log {") == 1 and TELL_ALL in config and not quiet
+        return self.told and not quiet and not self.wrapper
 
     def replay(self):
         """
         The log, line by line: the programs of each service as accept lines begin and exit lines
         (or errors of one that never ran) end them; `running` must say as many. Returns how many
-        are left.
+        are left. After a reload a name may stand for another service than before.
         """
         live = {}
         vague = set()  # failures are summarised: how many were live in between is not known
         for event in self.events():
+            if event.get("event") == "reload":
+                vague.update(live)
             service = event.get("service")
             if event.get("event") == "accept":
                 live[service] = live.get(service, 0) + 1

@@ -573,10 +573,8 @@ def test_a_name_that_cannot_be_had_is_an_error(superd, place, kind):
 
 
 @root
-def test_a_default_that_cannot_be_made_is_a_warning(build, tmp_path, superd):
-    """An ordinary user's superd cannot make /run/superd."""
-    if os.path.exists("/run/superd"):
-        pytest.skip("/run/superd is there")
+def test_a_default_that_cannot_be_made_is_a_warning(superd):
+    """An ordinary user's superd cannot make anything in /run."""
     port = stand.free_port()
     daemon = superd(
         f"# control-socket is the default\nservice one {{ listen = 127.0.0.1:{port} exec = /bin/cat }}\n",
@@ -585,6 +583,20 @@ def test_a_default_that_cannot_be_made_is_a_warning(build, tmp_path, superd):
     event = daemon.wait_event("control")
     assert "/run/superd" in event["error"] and " warning event=" in event.line
     assert stand.ask(port, b"x") == b"x"
+
+
+@root
+def test_the_default_and_its_folder_are_made(superd):
+    """In a /run of its own."""
+    wrapper = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh"]
+    if subprocess.run([*wrapper, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("this system does not let root have a mount namespace")
+    daemon = superd("# control-socket is the default\n" + cat("one", stand.free_port()), wrapper=wrapper)
+    daemon.control = f"/proc/{daemon.pid}/root/run/superd/control.sock"
+    folder = os.stat(os.path.dirname(daemon.control))
+    assert stat.S_IMODE(folder.st_mode) == 0o755 and folder.st_uid == 0
+    assert stat.S_IMODE(os.stat(daemon.control).st_mode) == 0o600
+    assert daemon.status()["pid"] == daemon.pid
 
 
 def test_none(superd):

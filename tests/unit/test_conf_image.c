@@ -39,7 +39,7 @@ static const struct conf *load(const char *file)
 	return conf_load(&request, ignore, NULL, &conf, &error) == 0 ? conf : NULL;
 }
 
-/* All that is mapped in this process but what lies at place. */
+/* Programs, libraries, heap and stack; not the configuration, nor a sanitizer's shadow. */
 static size_t find_mappings(const struct conf_image_place *place, struct mapping *mappings)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
@@ -49,9 +49,10 @@ static size_t find_mappings(const struct conf_image_place *place, struct mapping
 	assert_non_null(maps);
 	while (fgets(line, sizeof(line), maps) != NULL) {
 		unsigned long begin, end;
+		char name[2] = "";
 
-		assert_int_equal(sscanf(line, "%lx-%lx", &begin, &end), 2);
-		if (begin == (unsigned long)place->address)
+		assert_true(sscanf(line, "%lx-%lx %*s %*s %*s %*s %1s", &begin, &end, name) >= 2);
+		if (begin == (unsigned long)place->address || name[0] == '\0')
 			continue;
 		assert_true(count < MAPPINGS_MAX);
 		mappings[count++] = (struct mapping){begin, end};

@@ -65,8 +65,7 @@ static void fill_listener(struct state_listener *listener, int fd)
 		.fd = fd,
 		.lent = random() % 2,
 		.holder = (int)(random() % 3),
-		.path_device = random_time(),
-		.path_inode = -random_time(),
+		.path_device = -random_time(),
 	};
 }
 
@@ -126,10 +125,8 @@ static void fill_child(struct state_child *child, int pid, size_t services)
 		.peer = random_peer(),
 		.local = random_peer(),
 		.cookie = (int64_t)((uint64_t)random() << 33),
-		.active_ns = random_time(),
 		.ends_ns = random() % 2 ? INT64_MAX : random_time(),
 		.idle_ns = random_time(),
-		.bound = (int)random(),
 		.due_ns = random_time(),
 		.mark_ns = -random_time(),
 		.overdue = random() % 2,
@@ -154,7 +151,6 @@ static void fill_state(struct state *state)
 		.generation = random(),
 		.last_id = random_time(),
 		.open_files_soft = random() % 2 ? -1 : random(),
-		.open_files_hard = random() % 2 ? -1 : random(),
 		.pid_path = random_path(),
 		.pid_fd = random() % 2 ? -1 : fd++,
 		.control_path = random_path(),
