@@ -25,6 +25,8 @@
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define COUNTS (sizeof(struct report_counts) / sizeof(uint64_t))
 
+_Static_assert(COUNTS <= 256, "counts fit in one member");
+
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* --- the tables ----------------------------------------------------------------------------- */
@@ -88,7 +90,7 @@ static const struct state_field service_fields[] = {
 };
 
 static const struct state_shape service_shape = {
-	sizeof(struct state_service), false, LENGTH(service_fields), service_fields};
+	sizeof(struct state_service), true, LENGTH(service_fields), service_fields};
 
 static const struct state_field child_fields[] = {
 	NUMBER(state_child, pid, 2, INT_MAX),

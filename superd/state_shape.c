@@ -5,12 +5,15 @@
 #include "superd/state_shape.h"
 
 #include "superd/addr.h"
+#include "superd/format.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PEER_BYTES 24 /* family, port, scope, address */
+#define NUMBERS_MAX 256 /* in one member */
+#define NUMBER_SIZE 17  /* hexadecimal digits of the longest, and a comma */
+#define PEER_BYTES 24   /* family, port, scope, address */
 
 /* Members are reached through memcpy(3): tables know offsets, not types. */
 static void *member_pointer(const void *at, size_t offset)
@@ -114,49 +117,71 @@ static bool peer_decode(const json_t *json, struct peer *peer)
 
 /* --- numbers -------------------------------------------------------------------------------- */
 
-/* JSON's integers are signed: the upper half of the unsigned ones is below zero there. */
+static uint64_t numbers_get(const struct state_field *field, const char *at, size_t i)
+{
+	uint64_t word = 0;
+	uint32_t half = 0;
+
+	if (field->kind == STATE_WORDS)
+		memcpy(&word, at + i * sizeof(word), sizeof(word));
+	else
+		memcpy(&half, at + i * sizeof(half), sizeof(half));
+	return word | half;
+}
+
+/* Returns false where the number does not fit. */
+static bool numbers_set(const struct state_field *field, char *at, size_t i, uint64_t word)
+{
+	uint32_t half = (uint32_t)word;
+
+	if (field->kind == STATE_WORDS)
+		memcpy(at + i * sizeof(word), &word, sizeof(word));
+	else
+		memcpy(at + i * sizeof(half), &half, sizeof(half));
+	return field->kind == STATE_WORDS || half == word;
+}
+
+/* One text for all of them, hexadecimal with commas: there are many, and most are zero. */
 static json_t *numbers_encode(const struct state_field *field, const char *at)
 {
-	json_t *list = json_array();
+	char text[NUMBERS_MAX * NUMBER_SIZE];
+	char *end = text;
 
-	for (int64_t i = 0; list != NULL && i < field->max; i++) {
-		uint64_t word = 0;
-		uint32_t half;
-
-		if (field->kind == STATE_WORDS) {
-			memcpy(&word, at + (size_t)i * sizeof(word), sizeof(word));
-		} else {
-			memcpy(&half, at + (size_t)i * sizeof(half), sizeof(half));
-			word = half;
-		}
-		if (json_array_append_new(list, json_integer((json_int_t)word)) != 0) {
-			json_decref(list);
-			list = NULL;
-		}
+	for (size_t i = 0; i < (size_t)field->max; i++) {
+		if (i > 0)
+			*end++ = ',';
+		end = format_hex(end, numbers_get(field, at, i));
 	}
-	return list;
+	return json_stringn_nocheck(text, (size_t)(end - text));
+}
+
+/* A number as numbers_encode() writes it. Returns what follows it, or NULL. */
+static const char *numbers_parse(const char *text, uint64_t *number)
+{
+	size_t length = 0;
+
+	*number = 0;
+	for (; hex_digit(text[length]) >= 0; length++) {
+		if (length == 16)
+			return NULL;
+		*number = *number << 4 | (unsigned)hex_digit(text[length]);
+	}
+	return length == 0 || (length > 1 && text[0] == '0') ? NULL : text + length;
 }
 
 static bool numbers_decode(const struct state_field *field, const json_t *json, char *at)
 {
-	if (!json_is_array(json) || json_array_size(json) != (size_t)field->max)
-		return false;
-	for (size_t i = 0; i < (size_t)field->max; i++) {
-		const json_t *item = json_array_get(json, i);
-		json_int_t value = json_integer_value(item);
-		uint64_t word = (uint64_t)value;
-		uint32_t half = (uint32_t)word;
+	const char *text = json_string_value(json);
+	uint64_t number;
 
-		if (!json_is_integer(item))
+	for (size_t i = 0; text != NULL && i < (size_t)field->max; i++) {
+		text = numbers_parse(text, &number);
+		if (text == NULL || !numbers_set(field, at, i, number))
 			return false;
-		if (field->kind == STATE_WORDS)
-			memcpy(at + i * sizeof(word), &word, sizeof(word));
-		else if (word == half)
-			memcpy(at + i * sizeof(half), &half, sizeof(half));
-		else
+		if (i + 1 < (size_t)field->max && *text++ != ',')
 			return false;
 	}
-	return true;
+	return text != NULL && *text == '\0';
 }
 
 static bool number_decode(const struct state_field *field, const json_t *json, void *at)

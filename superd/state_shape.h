@@ -18,7 +18,7 @@
 enum state_kind {
 	STATE_INT,   /* int, in min..max */
 	STATE_LONG,  /* int64_t, in min..max */
-	STATE_WORDS, /* uint64_t[max] */
+	STATE_WORDS, /* uint64_t[max], at most 256 */
 	STATE_HALFS, /* uint32_t[max] */
 	STATE_BOOL,
 	STATE_TEXT,  /* char *, never NULL, at most max bytes, UTF-8 */
