@@ -28,6 +28,15 @@ RESOURCES = {
 }
 
 
+def most_processes():
+    """A limit that counts all programs of the user, those of tests beside this one, too."""
+    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    return 20000 if hard == resource.RLIM_INFINITY else min(hard, 20000)
+
+
+PROCESSES = most_processes()
+
+
 class Way:
     """One way from a client to a program."""
 
@@ -87,12 +96,12 @@ class Row:
 OPTIONS = {
     "defaults": Row(),
     "limits": Row(
-        "limits { cpu = 7s memory = 200M processes = 4000 open-files = 33 file-size = 1M"
+        f"limits {{ cpu = 7s memory = 200M processes = {PROCESSES} open-files = 33 file-size = 1M"
         " core-size = 2M stack = 4M }",
         limits={
             "cpu": 7,
             "memory": 200 << 20,
-            "processes": 4000,
+            "processes": PROCESSES,
             "open-files": 33,
             "file-size": 1 << 20,
             "core-size": 2 << 20,
@@ -124,14 +133,14 @@ IDENTITIES = {
                       groups=[54323], no_new_privileges=0),
     "everything": Row(
         f"user = {USER} group = 54322 groups = {{ 54323 }} umask = 077 nice = 3 directory = /tmp"
-        " limits { memory = 200M open-files = 40 processes = 4000 }",
+        f" limits {{ memory = 200M open-files = 40 processes = {PROCESSES} }}",
         uid=USER,
         gid=54322,
         groups=[54323],
         umask=0o077,
         nice=3,
         cwd="/tmp",
-        limits={"memory": 200 << 20, "open-files": 40, "processes": 4000},
+        limits={"memory": 200 << 20, "open-files": 40, "processes": PROCESSES},
     ),
 }  # fmt: skip
 if faults.IS_ROOT:
