@@ -40,6 +40,12 @@ dist_sysusers_DATA = etc/sysusers.d/superd.conf
 tmpfilesdir = $(prefix)/lib/tmpfiles.d
 tmpfiles_DATA = etc/tmpfiles.d/superd.conf
 
+# Completions of both programs, where Debian's bash-completion and zsh look for them.
+bashcompletiondir = $(datadir)/bash-completion/completions
+dist_bashcompletion_DATA = etc/completions/bash/superctl etc/completions/bash/superd
+zshcompletiondir = $(datadir)/zsh/vendor-completions
+dist_zshcompletion_DATA = etc/completions/zsh/_superctl etc/completions/zsh/_superd
+
 # FILE:WHERE:MODE of what an administrator may have changed; FILE is in the sources or made here.
 ETC_CONFIG = superd.conf:superd.conf:644 superd.d/README:superd.d/README:644 \
 	superd.init:init.d/superd:755 logrotate.d/superd:logrotate.d/superd:644

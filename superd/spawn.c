@@ -169,7 +169,8 @@ static void spawn_tell(struct spawn *spawn, struct spawn_slot *slot)
 	if (slot->told)
 		return;
 	slot->told = true;
-	if (spawn->left_cb != NULL && spawn->backend->kind == SPAWN_VM && !slot->killed && slot->request.failure->step == STEP_OK)
+	if (spawn->left_cb != NULL && spawn->backend->kind == SPAWN_VM && !slot->killed &&
+		slot->request.failure->step == STEP_OK)
 		spawn->left_cb(spawn->left_owner, slot->owner, clock_now_ns() - slot->started_ns);
 }
 

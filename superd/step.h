@@ -29,11 +29,10 @@ const char *step_name(enum step step);
 
 /* Written by the child into memory that it shares with superd, read at the reap. */
 struct step_failure {
-	int32_t step; /* enum step */
-	int32_t code; /* errno */
-	/* Where the child has memory of its own, and superd does not see its exec: when it was about
-	   to (monotonic); otherwise 0. */
-	int64_t ready_ns;
+	int32_t step;     /* enum step */
+	int32_t code;     /* errno */
+	int64_t ready_ns; /* of a child with memory of its own, whose exec superd does not see: when
+			     it was about to (monotonic); otherwise 0 */
 };
 
 #endif

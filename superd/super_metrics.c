@@ -179,7 +179,8 @@ static void metrics_listener_up(struct metrics *metrics, const struct service *s
 	for (size_t i = 0; i < service->conf->socket_count; i++) {
 		const struct listener *listener = &service->listeners[i];
 
-		if (listener->state == LISTENER_ABSENT) /* a family that the machine lacks */
+		/* a family that the machine lacks, or that the other half's socket takes as well */
+		if (listener->state == LISTENER_ABSENT || listener->state == LISTENER_COVERED)
 			continue;
 		metrics_name(metrics, "", service, "endpoint", listener->conf->text);
 		metrics_number(metrics, listener->state == LISTENER_OPEN);

@@ -59,8 +59,8 @@ static void row_listeners(struct row *row)
 		const json_t *listener = json_array_get(listeners, i);
 		const char *state = view_string(listener, "state");
 
-		if (strcmp(state, "absent") == 0)
-			continue;
+		if (strcmp(state, "absent") == 0 || strcmp(state, "covered") == 0)
+			continue; /* nothing is to be opened there */
 		row->sockets++;
 		if (strcmp(state, "open") == 0)
 			row->open++;
@@ -370,7 +370,9 @@ int view_status(const struct view *view, const struct view_pair *pair)
 static void listener_print(const struct view *view, const json_t *listener)
 {
 	const char *state = view_string(listener, "state");
-	enum table_colour colour = strcmp(state, "open") == 0 ? COLOUR_GOOD : COLOUR_BAD;
+	enum table_colour colour = strcmp(state, "closed") == 0 || strcmp(state, "retrying") == 0
+					   ? COLOUR_BAD
+					   : COLOUR_GOOD;
 
 	fputs("  ", view->stream);
 	table_print_text(view->stream, view_string(listener, "endpoint"));
