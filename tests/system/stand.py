@@ -179,7 +179,8 @@ def parse_line(line):
     event = Event()
     event.line = line
     try:
-        words = shlex.split(line)
+        # shlex is slow, and storms write tens of thousands of lines
+        words = shlex.split(line) if '"' in line or "'" in line or "\\" in line else line.split()
     except ValueError:
         return event
     for word in words:
