@@ -249,6 +249,15 @@ int control_fd(const struct control *control)
 	return control->fd;
 }
 
+bool control_busy(const struct control *control)
+{
+	const struct control_request *session = control->sessions;
+
+	while (session != NULL && session->state == SESSION_WAITING)
+		session = session->next;
+	return session != NULL;
+}
+
 const char *control_path(const struct control *control)
 {
 	return control->fd >= 0 ? control->place.path : NULL;

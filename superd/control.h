@@ -77,6 +77,9 @@ void control_abort(const struct control_place *place, int fd);
 /* The listening socket, to be handed over; -1: none. */
 int control_fd(const struct control *control);
 
+/* Whether a client is sending its request or reading its answer. */
+bool control_busy(const struct control *control);
+
 /* Its name; NULL: none. */
 const char *control_path(const struct control *control);
 

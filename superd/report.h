@@ -149,6 +149,9 @@ void report_flush(struct report *report);
    says, and level is that of superd's own lines. */
 void report_set_level(struct report *report, int forced_level, enum log_level level);
 
+/* The level that every line is held against; -1: none. */
+int report_forced_level(const struct report *report);
+
 /* A control client had something done: verb and argument (NULL: none) are its words. */
 void report_control(
 	struct report *report, const struct ucred *peer, const char *verb, const char *argument);

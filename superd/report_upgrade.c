@@ -8,6 +8,11 @@
 
 #include <unistd.h>
 
+int report_forced_level(const struct report *report)
+{
+	return report->forced_level;
+}
+
 void report_upgrade(struct report *report, const struct report_takeover *takeover)
 {
 	struct log_record record;

@@ -113,6 +113,7 @@ static const struct state_field child_fields[] = {
 	FLAG(state_child, sentenced),
 	NUMBER(state_child, failed_step, 0, STEP_EXEC),
 	NUMBER(state_child, failed_code, 0, INT_MAX),
+	TIME(state_child, ready_ns),
 };
 
 static const struct state_shape child_shape = {
@@ -126,6 +127,8 @@ static const struct state_field state_fields[] = {
 	TIME(state, left_ns),
 	TIME(state, started_ns),
 	FIELD(state, generation, STATE_LONG, 0, INT64_MAX),
+	FIELD(state, loaded_wall_ns, STATE_LONG, INT64_MIN, INT64_MAX),
+	NUMBER(state, log_level, -1, LEVEL_DEBUG),
 	FIELD(state, last_id, STATE_LONG, 0, INT64_MAX),
 	FIELD(state, open_files_soft, STATE_LONG, -1, INT64_MAX),
 	FIELD(state, open_files_hard, STATE_LONG, -1, INT64_MAX),

@@ -68,17 +68,20 @@ struct state_child {
 	bool sentenced;
 	int failed_step; /* enum step */
 	int failed_code;
+	int64_t ready_ns; /* of a forked one: when it was about to run; 0: not known */
 };
 
 struct state {
 	int version;
 	int pid;
-	char *exe;          /* the path of the program, as it was when it was started */
-	char *directory;    /* where it was started */
-	int64_t left_ns;    /* when the old one stopped serving */
-	int64_t started_ns; /* when the first of them began */
-	int64_t generation; /* of the configuration */
+	char *exe;              /* the path of the program, as it was when it was started */
+	char *directory;        /* where it was started */
+	int64_t left_ns;        /* when the old one stopped serving */
+	int64_t started_ns;     /* when the first of them began */
+	int64_t generation;     /* of the configuration, */
+	int64_t loaded_wall_ns; /* and when it was loaded */
 	int64_t last_id;
+	int log_level;           /* of all lines, by superctl log or the command line; -1: none */
 	int64_t open_files_soft; /* RLIMIT_NOFILE as the first was started; -1: infinity */
 	int64_t open_files_hard;
 	char *pid_path;               /* "": none */

@@ -28,11 +28,18 @@ struct super_orphan {
 	char name[];
 };
 
-static void restore_process(struct super *super, const struct state *state)
+/* On the way back the configuration is the same one as before. */
+static void restore_process(struct super *super, const struct upgrade_arrival *arrival)
 {
+	const struct state *state = &arrival->state;
+	bool same = arrival->role == UPGRADE_BACK;
+
 	super->started_ns = state->started_ns;
-	super->generation = (uint64_t)state->generation + 1;
+	super->generation = (uint64_t)state->generation + (same ? 0 : 1);
+	if (same)
+		super->loaded_wall_ns = state->loaded_wall_ns;
 	super->context.last_id = (uint64_t)state->last_id;
+	report_set_level(super->context.report, state->log_level, super->conf->log.level);
 }
 
 void super_restore_limit(struct rlimit *open_files, const struct state *state)
@@ -187,6 +194,7 @@ static void restore_child(
 	child->stuck = entry->stuck;
 	child->failure->step = entry->failed_step;
 	child->failure->code = entry->failed_code;
+	child->failure->ready_ns = entry->ready_ns;
 	children_add(service->context->children, child);
 	if (entry->sentenced)
 		children_sentence(service->context->children, child);
@@ -241,7 +249,7 @@ int super_restore(struct super *super, struct error *error)
 		error_set(error, ENOMEM, "the services");
 		return EX_OSERR;
 	}
-	restore_process(super, state);
+	restore_process(super, arrival);
 	result = restore_services(super, state, places, error);
 	if (result == 0 && arrival->role != UPGRADE_TRY) {
 		result = restore_pid_file(state, error);

@@ -44,6 +44,8 @@ static void snapshot_process(struct snapshot *snapshot)
 	state->left_ns = loop_now_ns(super->context.loop);
 	state->started_ns = super->started_ns;
 	state->generation = (int64_t)super->generation;
+	state->loaded_wall_ns = super->loaded_wall_ns;
+	state->log_level = report_forced_level(super->context.report);
 	state->last_id = (int64_t)super->context.last_id;
 	state->open_files_soft = snapshot_limit(super->open_files.rlim_cur);
 	state->open_files_hard = snapshot_limit(super->open_files.rlim_max);
@@ -128,6 +130,7 @@ static void snapshot_child(void *owner, struct child *child)
 		.sentenced = child->sentenced,
 		.failed_step = child->failure->step,
 		.failed_code = child->failure->code,
+		.ready_ns = child->failure->ready_ns,
 	};
 }
 

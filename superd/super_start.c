@@ -187,7 +187,8 @@ int super_build(struct super *super, struct error *error)
 		return EX_OSERR;
 	if (note != NULL && options->arrival->role == UPGRADE_NONE)
 		report_daemon(context->report, LEVEL_NOTICE, "spawn", "text", note);
-	if (notify_init(&super->notify, context->loop, super_status, super, error) != 0)
+	if (options->arrival->role != UPGRADE_TRY &&
+		notify_init(&super->notify, context->loop, super_status, super, error) != 0)
 		report_daemon(context->report, LEVEL_WARNING, "notify", "text", error->text);
 	error->text[0] = '\0';
 	return 0;

@@ -22,6 +22,7 @@
 #define FRESH_NS (100 * CLOCK_NS_PER_MS) /* a start that takes longer hangs */
 #define FORKED_NO_EXEC 0x40u             /* PF_FORKNOEXEC of the kernel, proc(5) */
 #define AGAIN_NS (100 * CLOCK_NS_PER_MS)
+#define CONTROL_ATTEMPTS 10
 #define ATTEMPTS 250 /* 25 s: a start that hangs is killed after 5, a loader after 20 */
 
 /* The upgrade is over, and nothing came of it. */
@@ -208,6 +209,14 @@ static void handover_take(struct super *super, int64_t left_ns)
 	handover_fail(super, error.text);
 }
 
+/* Whether something has to end before, which it will; who asks superd is given a second. */
+static bool handover_must_wait(struct super *super)
+{
+	return reload_busy(super->reload) ||
+	       (control_busy(super->control) && super->handover.attempts < CONTROL_ATTEMPTS) ||
+	       !handover_settle(super);
+}
+
 void super_hand_over(struct super *super)
 {
 	struct super_handover *handover = &super->handover;
@@ -216,7 +225,7 @@ void super_hand_over(struct super *super)
 
 	if (handover->stage != HANDOVER_DUE || handover->again.slot != 0)
 		return;
-	if (!reload_busy(super->reload) && handover_settle(super))
+	if (!handover_must_wait(super))
 		handover_take(super, now_ns);
 	else if (++handover->attempts >= ATTEMPTS ||
 		 loop_timer_start(loop, &handover->again, now_ns + AGAIN_NS) != 0)

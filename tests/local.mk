@@ -29,12 +29,8 @@ check-programs: all
 check-full: check-programs
 	@$(PYTHON3) $(srcdir)/tests/full --build $(abs_builddir)
 
-# The long form of what make check does for seconds: the reliability matrix, and ten minutes of storm
-# on the spool.
-# The long form of what make check does for seconds: ten minutes of storm on the spool, broken
-# files and many reloads.
-# The long form of what make check does for seconds: ten minutes of storm on the spool, a hundred
-# upgrades under load.
+# The long form of what make check does for seconds: the reliability matrix, ten minutes of storm
+# on the spool, broken files, many reloads, a hundred upgrades under load.
 SOAK_SECONDS = 600
 SOAK_UPGRADES = 100
 soak: all check-programs

@@ -932,3 +932,56 @@ def test_a_server_that_is_no_superd(build, place):
             thread.join()
             assert done.returncode == (1 if error else 0)
             assert (error or "") in done.stderr and "\x1b" not in done.stderr + done.stdout
+
+
+# --- completion -------------------------------------------------------------------------------
+
+
+def complete(source, build, name, *words):
+    """What bash offers for the last of these words."""
+    script = (
+        f'PATH="{build}/superd:$PATH"; compopt() {{ :; }}; . "{source}/etc/completions/bash/{name}"\n'
+        f'COMP_WORDS=({name} "$@"); COMP_CWORD=$#; _{name} {name} "${{COMP_WORDS[-1]}}" '
+        '"${COMP_WORDS[-2]}"; printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script, "bash", *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_completion(superd, source, build):
+    if not shutil.which("bash"):
+        pytest.skip("bash is not installed")
+    port = stand.free_port()
+    daemon = superd(cat("one", port) + cat("other", stand.free_port()) + cat("two", stand.free_port()))
+    live, = busy(daemon, port)
+    ask_for = lambda *words: complete(source, build, "superctl", "-s", daemon.control, *words)
+    verbs = ask_for("")
+    listed = daemon.ctl("-h")
+    assert len(verbs) == 14 and all(re.search(rf"^ +{verb}\b", listed, re.M) for verb in verbs)
+    assert ask_for("re") == ["resume", "reload", "reopen"]
+    assert sorted(ask_for("pause", "o")) == ["one", "other"]
+    assert ask_for("explain", "::1", "t") == ["two"]
+    assert ask_for("explain", "") == []
+    assert ask_for("kill", "") == [daemon.connections()[0]["id"]]
+    assert ask_for("log", "d") == ["debug", "default"]
+    assert ask_for("stop", "") == []
+    assert "--json" in complete(source, build, "superctl", "-")
+    assert complete(source, build, "superctl", "-s", "/nonexistent", "pause", "") == []
+    assert complete(source, build, "superd", "--lo") == ["--loop=select", "--loop=epoll"]
+    assert complete(source, build, "superd", "-l", "w") == ["warning"]
+    live.close()
+    daemon.wait_idle()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_completions_parse(source, shell):
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not installed")
+    for path in (source / "etc/completions" / shell).iterdir():
+        subprocess.run([shell, "-n", path], check=True)

@@ -327,6 +327,7 @@ def test_superctl_upgrade(superd, two_kinds, program):
     daemon.ctl("drain", "drained")
     daemon.ctl("pause", "udp")
     daemon.wait_event("refuse", reason="full")
+    daemon.ctl("log", "debug")
     before, sessions = daemon.status(), by_id(daemon.connections())
     changing = {"age": 0, "idle": 0, "cpu": 0, "rss": 0}
     socket_before = os.stat(daemon.control).st_ino
@@ -351,6 +352,11 @@ def test_superctl_upgrade(superd, two_kinds, program):
     daemon.ctl("resume", "drained")
     daemon.ctl("resume", "udp")
     assert stand.ask(drained, b"again") == b"again"
+    daemon.ctl("log", "error")
+    lines = len(daemon.log_text().splitlines())
+    daemon.ctl("upgrade")
+    daemon.ctl("log", "info")
+    assert len(daemon.log_text().splitlines()) == lines, "the level goes on, too"
     daemon.ctl("kill", "1")
     daemon.wait_event("exit", id=1, signal="TERM")
 
