@@ -28,7 +28,6 @@ LOG = "log { events = { accept, refuse, exit, error } }\n"
 
 IS_ROOT = os.getuid() == 0
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="needs root")
-needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 
 CPU_SHARE = 0.05  # of one processor, while a fault lasts and nobody comes
 MEMORY_KIB = 1024  # more than before, at most
@@ -255,6 +254,25 @@ def can(*command):
 def needs(what, *command):
     """Skips a test by name where a command does not work here."""
     return pytest.mark.skipif(not can(*command), reason=f"needs {what}")
+
+
+def may_trace():
+    """Why strace cannot look at a superd; empty where it can."""
+    if not shutil.which("strace"):
+        return "strace is not installed"
+    scope = pathlib.Path("/proc/sys/kernel/yama/ptrace_scope")
+    if not IS_ROOT and scope.exists() and scope.read_text().strip() != "0":
+        return "kernel.yama.ptrace_scope lets only root trace"
+    return "" if can("strace", "-o", "/dev/null", "true") else "this user may not trace"
+
+
+needs_strace = pytest.mark.skipif(bool(may_trace()), reason=may_trace() or "it can")
+needs_net = needs(
+    "root for a network namespace, and ip(8)", "unshare", "-n", "ip", "link", "set", "lo", "up"
+)
+needs_mount = needs(
+    "root for a mount namespace", "unshare", "-m", "mount", "-t", "tmpfs", "tmpfs", "/mnt"
+)
 
 
 def reset(client):

@@ -56,7 +56,7 @@ static void print_limits(FILE *out)
 {
 	static const struct {
 		const char *name;
-		int resource;
+		__rlimit_resource_t resource;
 	} limits[] = {{"cpu", RLIMIT_CPU}, {"memory", RLIMIT_AS}, {"processes", RLIMIT_NPROC},
 		{"open-files", RLIMIT_NOFILE}, {"file-size", RLIMIT_FSIZE},
 		{"core-size", RLIMIT_CORE}, {"stack", RLIMIT_STACK}};

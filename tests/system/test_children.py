@@ -29,7 +29,7 @@ def test_two_thousand_end_in_the_same_instant(superd, services, kinds):
         + f"service echo {{ listen = {port} exec = echo limits {{ instances = 2500 }} }}",
         *kinds,
     )
-    rounds = 50 if faults.LONG else 1
+    rounds = 13 if faults.LONG else 1  # of four kinds
     for _ in range(rounds):
         clients = [stand.connect(port) for _ in range(2000)]
         for client in clients:

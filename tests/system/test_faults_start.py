@@ -12,10 +12,6 @@ import pytest
 import faults
 import stand
 
-needs_net = faults.needs("root for a network namespace", "unshare", "-n", "true")
-needs_mount = faults.needs("root for a mount namespace", "unshare", "-m", "mount", "-t", "tmpfs",
-                           "tmpfs", "/mnt")  # fmt: skip
-
 
 def service(port, program, more="", name="sick", host="127.0.0.1:"):
     return f"service {name} {{ listen = {host}{port} exec = {program} {more} }}\n"
@@ -38,7 +34,7 @@ def ask_inside(daemon, port, host="127.0.0.1", data=b"x"):
     return faults.inside(daemon.pid, ["net"], lambda: stand.ask(port, data, host))
 
 
-@needs_net
+@faults.needs_net
 def test_address_not_there_yet(superd, services):
     """The others serve; the address is taken when it comes, whoever brings it."""
     ports = [stand.free_port(), stand.free_port()]
@@ -62,7 +58,7 @@ def test_address_not_there_yet(superd, services):
     assert ask_inside(daemon, ports[0], "10.9.8.7") == b"x"
 
 
-@needs_net
+@faults.needs_net
 @pytest.mark.parametrize("how", ["disabled", "unknown"])
 def test_no_ipv6(superd, services, board, how):
     """A machine without IPv6: the other half of the endpoint serves, and nobody tries again."""
@@ -94,7 +90,7 @@ def without_services(folder):
     )
 
 
-@needs_mount
+@faults.needs_mount
 def test_no_etc_services(superd, services, tmp_path):
     port = stand.free_port()
     config = f"{faults.LOG}service-directory = {services}\n" + service(port, "echo")
@@ -110,7 +106,7 @@ def test_no_etc_services(superd, services, tmp_path):
     assert "is not in /etc/services" in named.log_text()
 
 
-@needs_mount
+@faults.needs_mount
 def test_no_dev_log(superd, services, sanitized):
     """Nobody hears; superd serves, and speaks as soon as somebody listens."""
     port = stand.free_port()
@@ -143,7 +139,7 @@ def listen_to_syslog():
         return log.recv(8192).decode()
 
 
-@needs_mount
+@faults.needs_mount
 def test_read_only_root(superd, services, tmp_path):
     port = stand.free_port()
     config = f"{faults.LOG}service-directory = {services}\n" + service(port, "echo")
@@ -158,7 +154,7 @@ def test_read_only_root(superd, services, tmp_path):
     assert faults.errno_text("EROFS") in other.log_text()
 
 
-@needs_mount
+@faults.needs_mount
 def test_user_deleted_with_sessions_live(superd, services, probe, tmp_path):
     """Users are looked up when the configuration is loaded: later their names do not matter."""
     passwd = tmp_path / "passwd"

@@ -22,10 +22,7 @@ def udp(port=None):
     return client
 
 
-needs_net = faults.needs("root for a network namespace", "unshare", "-n", "true")
-
-
-@needs_net
+@faults.needs_net
 @pytest.mark.parametrize("names", ["echo echo", "echo chargen", "chargen echo"])
 def test_forged_source(superd, services, names):
     """A datagram that seems to come from another such service: two packets at most, then silence."""
@@ -103,7 +100,7 @@ def test_no_amplification(patient):
     sick.health()
 
 
-@needs_net
+@faults.needs_net
 def test_broadcast_and_multicast(superd, services):
     """Nobody answers what was sent to all."""
     port, well = stand.free_port(), stand.free_port()
