@@ -46,10 +46,10 @@ REASONS = {
 }
 
 
-def config(reason, port, program, more=""):
+def config(reason, port, program):
     """The configuration of a superd that refuses for that reason."""
     return (
-        f"log {{ {stand.TELL_ALL} }}\n{reason.top}\n{more}\n"
+        f"log {{ {stand.TELL_ALL} }}\n{reason.top}\n"
         f"service s {{ listen = 127.0.0.1:{port} exec = {{ {program} }}\n"
         + (f"  limits {{ {reason.limits} }}\n" if reason.limits else "")
         + (f"  acl {{ {reason.acl} }}\n" if reason.acl else "")

@@ -138,3 +138,33 @@ def test_silent_connections_to_the_limit(superd, services):
     daemon.wait_idle()
     assert stand.ask(ports[0], b"?") == b"?"
     assert daemon.events("accept", service="a")[-1]["running"] == "1/60"
+
+
+def source_count(port, probe_source):
+    """What the program is told: connections of that source that are open beside its own."""
+    lines = stand.ask(port, source=probe_source).decode().splitlines()
+    return int(next(line for line in lines if line.startswith("env.TCPCONNNUM=")).split("=")[1])
+
+
+def test_counts_of_sources_after_a_storm(superd, build, probe, kinds):
+    """As many as are open, for every source, and none when nothing is."""
+    port = stand.free_port()
+    daemon = superd(
+        f"log {{ {stand.TELL_ALL} }}\n"
+        f"service p {{ listen = 127.0.0.1:{port} exec = {{ {probe}, hold }} }}\n",
+        *kinds,
+    )
+    sources = [f"127.0.1.{number}" for number in range(1, 6)]
+    storm = ["-s", sources[0], "-n", len(sources), "-w", 100, "-x", "-c", 500]
+    Crowd(build, port, *storm).result()
+    held = [stand.connect(port, source=sources[0]) for _ in range(7)]
+    for client in held:
+        assert client.recv(1) == b"p"
+    stand.poll("the storm is over", lambda: daemon.replay() == len(held), 60)
+    assert len(daemon.children()) == len(held)
+    assert [source_count(port, source) for source in sources] == [len(held), 0, 0, 0, 0]
+    for client in held:
+        client.close()
+    daemon.wait_idle()
+    assert source_count(port, sources[0]) == 0
+    assert daemon.events("accept")[-1]["running"] == "1/64"

@@ -16,14 +16,12 @@ MEMORY_KIB = 64
 
 
 @pytest.mark.parametrize("name", refusals.REASONS)
-def test_thousands_refused(superd, build, services, sanitized, name):
+def test_thousands_refused(superd, build, sanitized, name):
     reason = refusals.REASONS[name]
     if name == "load" and os.getloadavg()[0] < 0.01:
         pytest.skip("this machine has nothing to do: no load to refuse above")
     port = stand.free_port()
-    daemon = superd(
-        refusals.config(reason, port, "echo", f'service-directory = "{services}"'),
-    )
+    daemon = superd(refusals.config(reason, port, "/bin/cat"))
     held = refusals.occupy(reason, port)
     refusals.connect(build, port, WARM_UP)
     memory = refusals.memory_kib(daemon.pid)
