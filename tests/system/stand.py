@@ -194,7 +194,8 @@ class Superd:
     """One superd under test."""
 
     def __init__(
-        self, build, folder, config, options=(), wrapper=(), env=None, check=True, tell=True
+        self, build, folder, config, options=(), wrapper=(), env=None, check=True, tell=True,
+        control=None
     ):
         self.build = build
         self.folder = folder
@@ -207,6 +208,8 @@ class Superd:
         os.chmod(self.control_folder, 0o755)
         self.control = f"{self.control_folder}/socket"
         self.tell = tell
+        # under a wrapper it may be another user, who cannot write there
+        self.with_control = not wrapper if control is None else control
         self.configure(config)
         self.stderr_path = folder / "stderr"
         self.sanitizer_log = folder / "sanitizer"
@@ -221,8 +224,7 @@ class Superd:
             config += f"\nlog {{ {TELL_ALL} }}\n"
         self.told = config.count("log {") == 1 and TELL_ALL in config
         if "control-socket" not in config:
-            # under a wrapper it may be another user, who cannot write there
-            path = "" if self.wrapper else self.control
+            path = self.control if self.with_control else ""
             config += f'\ncontrol-socket = "{path}"\n'
         self.config_path.write_text(config)
 

@@ -41,8 +41,9 @@ CHILD = {
     "rt_sigprocmask": 1,
     "execve": 1,
 }
-# vm: close_range a first time, for a table of its own; fork: the C library's own.
-CHILD_OF = {"vm": {}, "fork": {"set_robust_list": 1}}
+# vm: close_range a first time, for a table of its own; fork: the C library's own, and when the exec
+# began, which superd cannot see of a process that shares nothing with it.
+CHILD_OF = {"vm": {}, "fork": {"set_robust_list": 1, "clock_gettime": 1}}
 
 
 class Call:
