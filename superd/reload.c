@@ -67,21 +67,14 @@ static struct reload_job *job_add(struct reload *reload, const char *path)
 	return job;
 }
 
-static int job_wait(struct reload_job *job, const struct reload_done *done, struct error *error)
+/* One who waits for the end of job; NULL: nobody does. */
+static void job_wait(struct reload_job *job, struct reload_waiter *waiter)
 {
 	struct reload_waiter **link = &job->waiters;
-	struct reload_waiter *waiter;
 
-	if (done == NULL)
-		return 0;
-	waiter = calloc(1, sizeof(*waiter));
-	if (waiter == NULL)
-		return error_set(error, ENOMEM, "reload");
-	waiter->done = *done;
 	while (*link != NULL)
 		link = &(*link)->next;
 	*link = waiter;
-	return 0;
 }
 
 /* The reload that waits for its turn; NULL: there is none. */
@@ -99,14 +92,23 @@ static struct reload_job *job_queued(const struct reload *reload)
 static int reload_request(struct reload *reload, struct reload_job *job, const char *path,
 	const struct reload_done *done, struct error *error)
 {
+	struct reload_waiter *waiter = NULL;
+
 	if (reload->stopping)
 		return error_set(error, 0, "superd is stopping");
+	if (done != NULL) {
+		waiter = calloc(1, sizeof(*waiter));
+		if (waiter == NULL)
+			return error_set(error, ENOMEM, "reload");
+		waiter->done = *done;
+	}
 	if (job == NULL)
 		job = job_add(reload, path);
-	if (job == NULL)
+	if (job == NULL) {
+		free(waiter);
 		return error_set(error, ENOMEM, "reload");
-	if (job_wait(job, done, error) != 0) /* the job stays: it costs nobody anything */
-		return -1;
+	}
+	job_wait(job, waiter);
 	reload_next(reload);
 	return 0;
 }

@@ -316,16 +316,15 @@ void service_discard(struct service_context *context, struct listener *listener)
 	listener_close(listener);
 }
 
-static void recount_child(void *owner, struct child *child)
-{
-	struct service *service = child->owner;
-
-	(void)owner;
-	if (service->recount && child->detail == NULL)
-		limit_adopt(service->sources, &child->peer);
-}
-
 void service_recount(struct service_context *context)
 {
-	children_each(context->children, recount_child, NULL);
+	struct children_cursor cursor = {0};
+	const struct child *child;
+
+	while ((child = children_next(context->children, &cursor)) != NULL) {
+		struct service *service = child->owner;
+
+		if (service->recount && child->detail == NULL)
+			limit_adopt(service->sources, &child->peer);
+	}
 }

@@ -66,7 +66,7 @@ static int prepare_pidfile(const struct super *super, struct super_prepared *ahe
 	return ahead->pid_fd < 0 ? -1 : 0;
 }
 
-/* A default that cannot be made is no reason to give up. */
+/* A default that cannot be made is no reason to give up, and was told of before. */
 static int prepare_control(const struct super *super, struct super_prepared *ahead,
 	const struct conf *conf, struct error *error)
 {
@@ -79,7 +79,8 @@ static int prepare_control(const struct super *super, struct super_prepared *ahe
 		return 0;
 	}
 	if (!conf->control_set) {
-		reload_warn(super->reload, error->text);
+		if (super->conf->control_set)
+			reload_warn(super->reload, error->text);
 		return 0;
 	}
 	memcpy(why, error->text, sizeof(why));
