@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* So much is a full piece: who fills one stops adding once that much is in it. */
-#define CONTROL_PIECE 16384
+#define CONTROL_PIECE 4096
 
 /* Treat as opaque; all zero is empty. */
 struct control_output {

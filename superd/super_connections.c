@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PIECE 32 /* programs a turn of the loop: each is a read of /proc */
+#define PIECE 8 /* programs a turn of the loop: each is a read of /proc */
 
 struct connections {
 	struct super *super;
