@@ -70,7 +70,8 @@ static void socket_look(struct inherit_socket *socket)
 	socket->device[sizeof(socket->device) - 1] = '\0';
 	socket->dual = addr_family(addr) == AF_INET6 && addr_is_wildcard(addr) &&
 		       socket_number(socket->fd, IPPROTO_IPV6, IPV6_V6ONLY) == 0;
-	socket->problem = socket_problem(socket);
+	if (!socket->used)
+		socket->problem = socket_problem(socket);
 }
 
 static int inherit_reserve(struct inherit *pool)
@@ -88,7 +89,7 @@ static int inherit_reserve(struct inherit *pool)
 	return 0;
 }
 
-int inherit_add(struct inherit *pool, int fd, bool lent)
+static int inherit_put(struct inherit *pool, int fd, bool lent, bool used)
 {
 	struct inherit_socket *socket;
 
@@ -97,10 +98,20 @@ int inherit_add(struct inherit *pool, int fd, bool lent)
 		return -1;
 	}
 	socket = &pool->sockets[pool->count++];
-	*socket = (struct inherit_socket){.number = fd, .lent = lent};
+	*socket = (struct inherit_socket){.number = fd, .lent = lent, .used = used};
 	socket->fd = descriptor_raise(fd);
 	socket_look(socket);
 	return 0;
+}
+
+int inherit_add(struct inherit *pool, int fd, bool lent)
+{
+	return inherit_put(pool, fd, lent, false);
+}
+
+int inherit_add_used(struct inherit *pool, int fd, bool lent)
+{
+	return inherit_put(pool, fd, lent, true);
 }
 
 /* A whole number of the environment; -1 where it is none. */
@@ -188,7 +199,8 @@ enum inherit_result inherit_take(struct inherit *pool, const struct conf_socket 
 
 		if (!socket_fits(given, socket, device))
 			continue;
-		*taken = (struct inherit_taken){.fd = given->fd, .lent = given->lent};
+		*taken = (struct inherit_taken){
+			.fd = given->fd, .lent = given->lent, .used = given->used};
 		given->fd = -1;
 		pool->next = at + 1;
 		return INHERIT_TAKEN;

@@ -21,6 +21,7 @@ struct inherit_socket {
 	int number; /* of the descriptor as it was given; for messages */
 	int type;
 	bool lent;             /* see inherit_add() */
+	bool used;             /* see inherit_add_used() */
 	bool dual;             /* IPv6, and takes IPv4 as well (IPV6_V6ONLY is off) */
 	struct addr addr;      /* what it is bound to */
 	char device[IFNAMSIZ]; /* SO_BINDTODEVICE; "": none */
@@ -45,6 +46,7 @@ enum inherit_result {
 struct inherit_taken {
 	int fd;    /* the caller's to close; close-on-exec, at 256 or above */
 	bool lent; /* its giver holds it too: its unix name is not superd's to remove */
+	bool used; /* it has its options already: see inherit_add_used() */
 };
 
 /*
@@ -55,6 +57,12 @@ struct inherit_taken {
  * closed).
  */
 int inherit_add(struct inherit *pool, int fd, bool lent);
+
+/*
+ * The same for one that an endpoint of superd's has used already, and for which a program may have
+ * it now: it is taken as it is, whatever that program has made of it.
+ */
+int inherit_add_used(struct inherit *pool, int fd, bool lent);
 
 /*
  * Takes what LISTEN_FDS and LISTEN_PID say that this process was given, from descriptor 3 on,

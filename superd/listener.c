@@ -129,7 +129,7 @@ static enum inherit_result listener_obtain(
 		result = inherit_take(listener->given, listener->conf, service->bind_device, taken);
 	if (result == INHERIT_NONE) {
 		taken->fd = listener_socket_open(service, listener->conf, error);
-	} else if (result == INHERIT_TAKEN &&
+	} else if (result == INHERIT_TAKEN && !taken->used &&
 		   listener_socket_adopt(taken->fd, service, listener->conf, error) != 0) {
 		close(taken->fd);
 		taken->fd = -1;

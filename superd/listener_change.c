@@ -62,6 +62,20 @@ int listener_adapt(
 							     : 0;
 }
 
+uint64_t listener_digest(const struct listener *listener)
+{
+	const struct conf_service *conf = listener->service;
+	const int64_t facts[] = {conf->backlog, conf->free_bind, conf->reuse_port,
+		conf->transparent, conf->nodelay, conf->keepalive_s, conf->receive_buffer,
+		conf->send_buffer, conf->tos, conf->mark, conf->socket_mode, conf->socket_user,
+		conf->socket_group, listener->conf->wait};
+	uint64_t digest = UINT64_C(14695981039346656037); /* FNV-1a, a fact at a time */
+
+	for (size_t i = 0; i < sizeof(facts) / sizeof(facts[0]); i++)
+		digest = (digest ^ (uint64_t)facts[i]) * UINT64_C(1099511628211);
+	return digest;
+}
+
 void listener_set_blocking(struct listener *listener)
 {
 	if (listener->state == LISTENER_OPEN)

@@ -19,6 +19,10 @@
 int listener_adapt(
 	struct listener *listener, const struct conf_service *service, struct error *error);
 
+/* What an open socket of the listener's has of its configuration, as a number: where it is the
+   same, there is nothing to adapt. */
+uint64_t listener_digest(const struct listener *listener);
+
 /* Blocking or not, as its configuration says; for a socket that no program has. */
 void listener_set_blocking(struct listener *listener);
 

@@ -49,6 +49,7 @@ static const struct state_field listener_fields[] = {
 	FIELD(state_listener, endpoint, STATE_TEXT, 0, ENDPOINT_BYTES),
 	NUMBER(state_listener, fd, 3, INT_MAX),
 	FLAG(state_listener, lent),
+	FIELD(state_listener, digest, STATE_LONG, INT64_MIN, INT64_MAX),
 	NUMBER(state_listener, holder, 0, INT_MAX),
 	FIELD(state_listener, path_device, STATE_LONG, INT64_MIN, INT64_MAX),
 	FIELD(state_listener, path_inode, STATE_LONG, INT64_MIN, INT64_MAX),

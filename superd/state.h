@@ -28,6 +28,7 @@ struct state_listener {
 	char *endpoint; /* as the configuration writes it; for people */
 	int fd;
 	bool lent;           /* who gave it holds it too (inherit.h) */
+	int64_t digest;      /* listener_digest() */
 	int holder;          /* the wait program that has it; 0: none */
 	int64_t path_device; /* of its unix name; 0: none that is superd's */
 	int64_t path_inode;

@@ -10,6 +10,7 @@
 
 #include "superd/clock.h"
 #include "superd/errpipe.h"
+#include "superd/listener_change.h"
 #include "superd/pidfile.h"
 #include "superd/sockdiag.h"
 
@@ -227,21 +228,31 @@ static int restore_children(struct super *super, const struct state *state,
 	return 0;
 }
 
-static int restore_listeners(struct super *super, const struct state *state, struct error *error)
+static int entry_compare(const void *a, const void *b)
+{
+	int one = ((const struct state_listener *)a)->fd;
+	int other = ((const struct state_listener *)b)->fd;
+
+	return (one > other) - (one < other);
+}
+
+/* In the order of the configuration, by which they are asked for; later they are looked for. */
+static int restore_listeners(struct super *super, struct state *state, struct error *error)
 {
 	for (size_t i = 0; i < state->listener_count; i++) {
 		const struct state_listener *entry = &state->listeners[i];
 
-		if (inherit_add(&super->given, entry->fd, entry->lent) != 0)
+		if (inherit_add_used(&super->given, entry->fd, entry->lent) != 0)
 			return error_set(error, ENOMEM, "%s", entry->endpoint);
 	}
+	qsort(state->listeners, state->listener_count, sizeof(*state->listeners), entry_compare);
 	return 0;
 }
 
 int super_restore(struct super *super, struct error *error)
 {
-	const struct upgrade_arrival *arrival = super->options->arrival;
-	const struct state *state = &arrival->state;
+	struct upgrade_arrival *arrival = super->options->arrival;
+	struct state *state = &arrival->state;
 	struct service **places = calloc(state->service_count + 1, sizeof(struct service *));
 	int result;
 
@@ -265,21 +276,34 @@ int super_restore(struct super *super, struct error *error)
 	return result == 0 ? 0 : EX_OSERR;
 }
 
-/* The listener of the state that was given as descriptor number. */
+/* The listener of the state that was given as descriptor number; they are sorted. */
 static const struct state_listener *restore_find(const struct state *state, int number)
 {
-	for (size_t i = 0; i < state->listener_count; i++) {
-		if (state->listeners[i].fd == number)
-			return &state->listeners[i];
-	}
-	return NULL;
+	const struct state_listener key = {.fd = number};
+
+	return bsearch(&key, state->listeners, state->listener_count, sizeof(key), entry_compare);
 }
 
-/* The sockets that wait programs of other groups have. */
-static void restore_holders(struct super *super)
+/*
+ * A listener that took over the socket of entry. One that a wait program has is left to it, as it
+ * is; another one gets what the configuration says by now.
+ */
+static int restore_socket(struct service *service, struct listener *listener,
+	const struct state_listener *entry, struct error *error)
 {
-	const struct state *state = &super->options->arrival->state;
+	const struct service_group *group = listener->owner;
 
+	if (entry->holder != 0)
+		service_adopt_socket(service, listener, entry->holder);
+	if (listener->held != 0 || group->busy != 0 ||
+		(int64_t)listener_digest(listener) == entry->digest)
+		return 0;
+	listener_set_blocking(listener);
+	return listener_adapt(listener, listener->service, error);
+}
+
+static int restore_sockets(struct super *super, const struct state *state, struct error *error)
+{
 	for (size_t i = 0; i < super->services.count; i++) {
 		struct service *service = super->services.items[i];
 
@@ -288,10 +312,11 @@ static void restore_holders(struct super *super)
 			const struct state_listener *entry =
 				listener->fd >= 0 ? restore_find(state, listener->fd) : NULL;
 
-			if (entry != NULL && entry->holder != 0)
-				service_adopt_socket(service, listener, entry->holder);
+			if (entry != NULL && restore_socket(service, listener, entry, error) != 0)
+				return -1;
 		}
 	}
+	return 0;
 }
 
 /* The name of a unix socket that no service has any more, if it is that socket's still. */
@@ -324,7 +349,8 @@ int super_restore_end(struct super *super, struct error *error)
 	const struct state *state = &super->options->arrival->state;
 	int status;
 
-	restore_holders(super);
+	if (restore_sockets(super, state, error) != 0)
+		return EX_OSERR;
 	status = super_control_restore(super, state->control_path, state->control_fd, error);
 	if (status != 0)
 		return status;

@@ -5,6 +5,7 @@
 #include "superd/super_private.h"
 
 #include "superd/errpipe.h"
+#include "superd/listener_change.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -69,6 +70,7 @@ static void snapshot_listeners(struct snapshot *snapshot, const struct service *
 			.endpoint = snapshot_text(snapshot, listener->conf->text),
 			.fd = listener->fd,
 			.lent = listener->lent,
+			.digest = (int64_t)listener_digest(listener),
 			.holder = listener->held != 0
 					  ? listener->held
 					  : ((const struct service_group *)listener->owner)->busy,

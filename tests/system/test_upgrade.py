@@ -6,8 +6,8 @@ import re
 import shutil
 import signal
 import socket
-import threading
-import time
+import stat
+import subprocess
 
 import pytest
 
@@ -617,6 +617,44 @@ def test_another_configuration(superd, two_kinds, tmp_path):
     clients[0].close()
     daemon.wait_event("exit", service="kept", id=1, status=0)
     stand.poll("nobody left", lambda: not daemon.children())
+
+
+def test_options_of_sockets_follow_the_configuration(superd, two_kinds, tmp_path):
+    port, room = stand.free_port(), stand.free_port()
+    path = tmp_path / "cat.sock"
+
+    def config(options, wait):
+        return (
+            f"service cat {{ listen = {{ 127.0.0.1:{port}, unix:{path} }} {CAT} {options} }}\n"
+            + f"service room {{ listen = 127.0.0.1:{room} exec = /bin/sleep wait = {wait} }}\n"
+        ).replace("exec = /bin/sleep", 'exec = { "/bin/sleep", "1000" }')
+
+    def backlog():
+        """The backlog of the tcp listener, as ss shows it: Send-Q of a listening socket."""
+        lines = subprocess.run(
+            ["ss", "-ltnH", f"sport = :{port}"], stdout=subprocess.PIPE, text=True, check=True
+        ).stdout.split()
+        return int(lines[2])
+
+    daemon = superd(LOG + config("backlog = 7 socket-mode = 0600", "yes"), *two_kinds)
+    waiting = stand.connect(room)
+    pid = daemon.wait_event("accept", service="room")["pid"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    inode = path.stat().st_ino
+    upgrade(daemon)
+    daemon.configure(LOG + config("backlog = 9 socket-mode = 0666", "no"))
+    upgrade(daemon)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 and path.stat().st_ino == inode
+    if shutil.which("ss"):
+        assert backlog() == 9
+    flags = pathlib.Path(f"/proc/{pid}/fdinfo/0").read_text()
+    assert not int(re.search(r"flags:\s*(\d+)", flags)[1], 8) & os.O_NONBLOCK, "left to its holder"
+    daemon.ctl("kill", "1")
+    daemon.wait_event("exit", pid=pid, signal="TERM")
+    assert daemon.wait_event("accept", count=2, service="room")["pid"] == pid
+    assert daemon.events("accept", service="room")[1]["peer"], "superd accepts there now"
+    waiting.close()
+    assert stand.ask(port, b"x") == b"x"
 
 
 def test_pid_file_and_daemon(superd, build, tmp_path):
