@@ -193,21 +193,24 @@ void control_free(struct control *control)
 int control_prepare(
 	struct control *control, const struct control_place *place, int *fd, struct error *error)
 {
+	const char *now = control->fd >= 0 ? control->place.path : NULL;
+
 	*fd = -1;
-	if (place->path == NULL ||
-		(control->fd >= 0 && strcmp(place->path, control->place.path) == 0 &&
-			control_owns_name(control)))
+	if (place->path == NULL)
+		return 0;
+	if (now != NULL && strcmp(place->path, now) == 0 && control_owns_name(control))
 		return 0;
 	*fd = control_socket_open(place, error);
 	return *fd < 0 ? -1 : 0;
 }
 
-/* Goes on with the socket fd of that name. */
-static void control_open(struct control *control, int fd)
+/* Goes on with the socket fd of the name path. */
+static void control_open(struct control *control, const char *path, int fd)
 {
 	struct stat entry;
 
-	if (lstat(control->place.path, &entry) == 0) {
+	control->inode = 0;
+	if (path != NULL && lstat(path, &entry) == 0) {
 		control->device = entry.st_dev;
 		control->inode = entry.st_ino;
 	}
@@ -231,7 +234,7 @@ void control_commit(struct control *control, const struct control_place *place, 
 	control->place = *place;
 	control->place.path = path;
 	if (fd >= 0)
-		control_open(control, fd);
+		control_open(control, path, fd);
 	else if (control->fd >= 0)
 		control_socket_chmod(place, &ignored);
 }

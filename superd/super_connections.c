@@ -109,6 +109,7 @@ static json_t *connection_json(
 	const struct child *child, const struct sockdiag_query *query, int64_t now_ns)
 {
 	const struct service *service = child->owner;
+	int64_t age_ms = (now_ns - child->started_ns) / CLOCK_NS_PER_MS;
 	struct usage usage = usage_of(child->pid);
 	char peer[ADDR_TEXT_SIZE];
 	char id[20];
@@ -117,8 +118,7 @@ static json_t *connection_json(
 	peer_format(&child->peer, peer);
 	return json_pack("{s:s, s:s, s:o, s:I, s:f, s:o, s:o, s:o}", "id", id, "service",
 		service->conf->name, "peer", peer[0] == '\0' ? json_null() : json_string(peer),
-		"pid", (json_int_t)child->pid, "age",
-		(double)((now_ns - child->started_ns) / CLOCK_NS_PER_MS) / 1e3, "idle",
+		"pid", (json_int_t)child->pid, "age", (double)age_ms / 1e3, "idle",
 		query->result == SOCKDIAG_FOUND ? json_real(query->silent_ms / 1e3) : json_null(),
 		"cpu", usage.known ? json_real(usage.cpu_s) : json_null(), "rss",
 		usage.known ? json_integer(usage.rss_bytes) : json_null());

@@ -52,7 +52,9 @@ static bool byte_continues(char byte)
 
 static char byte_shown(char byte)
 {
-	return (unsigned char)byte < 0x20 || byte == 0x7f ? '?' : byte;
+	if ((unsigned char)byte < 0x20 || byte == 0x7f)
+		return '?';
+	return byte;
 }
 
 void table_print_text(FILE *stream, const char *text)

@@ -229,8 +229,8 @@ static void test_odd_answers(void **state)
 		"{\"services\": [], \"connections\": []}",
 		"{\"services\": [1, null, {}], \"connections\": [1, null, {}]}",
 		"{\"services\": [{\"name\": 3, \"refused\": [], \"listeners\": [7, {}]}]}",
-		"{\"services\": [{\"name\": \"\\u001b[31m\", \"state\": \"\\u0007\"}], "
-		"\"connections\": [{\"id\": \"\\n\", \"peer\": \"\\u001b\"}]}",
+		"{\"services\": [{\"name\": \"\\u001b[31m\", \"state\": \"\\u0007\"}]}",
+		"{\"connections\": [{\"id\": \"\\n\", \"peer\": \"\\u001b\"}]}",
 	};
 	char *text;
 
