@@ -5,7 +5,7 @@
  *
  *	clang -g -O1 -fsanitize=fuzzer,address,undefined -I. -Ibuild -D_GNU_SOURCE \
  *		tests/fuzz/fuzz_state.c superd/state.c superd/state_shape.c superd/error.c \
- *		-ljansson -o fuzz_state
+ *		superd/format.c superd/step.c -ljansson -o fuzz_state
  *	./fuzz_state tests/fuzz/corpus/state
  */
 #include "config.h"

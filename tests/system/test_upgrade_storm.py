@@ -21,11 +21,16 @@ import stand
 UPGRADES = int(os.environ.get("SUPERD_UPGRADES", "5"))
 HELD = 1000
 RATE = 1000  # connections a second
+WAITING = 2000  # clients at once, at most: fewer than the backlog has room for
 SANITIZED = 10  # one of so many of either, where programs take far more time and memory
 
 
 class Storm(threading.Thread):
-    """Clients at a fixed rate, whatever the server does; each wants its own words back."""
+    """
+    Clients at a fixed rate, whatever the server does, unless too many wait (a machine that is busy
+    otherwise: the kernel resets some of those for which the backlog has no room). Each wants its
+    own words back.
+    """
 
     def __init__(self, port, rate):
         super().__init__()
@@ -71,7 +76,8 @@ class Storm(threading.Thread):
         due = time.monotonic()
         while not self.stop.is_set() or self.selector.get_map():
             while not self.stop.is_set() and due <= time.monotonic():
-                self.begin()
+                if len(self.selector.get_map()) < WAITING:
+                    self.begin()
                 due += 1 / self.rate
             for key, _ in self.selector.select(0.001):
                 try:
