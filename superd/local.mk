@@ -106,6 +106,7 @@ superd_libsuperd_a_SOURCES += \
 	superd/holder.c superd/holder.h \
 	superd/reload.c superd/reload.h superd/reload_private.h \
 	superd/reload_commit.c superd/reload_load.c superd/reload_tell.c \
+	superd/reload_leftover.c superd/reload_leftover.h \
 	superd/reload_lines.c superd/reload_lines.h \
 	superd/reload_plan.c superd/reload_plan.h \
 	superd/reload_prepare.c superd/reload_prepare.h

@@ -243,6 +243,7 @@ static void reload_planned(struct reload *reload)
 		reload->prepare = (struct reload_prepare){
 			.context = reload->host.context,
 			.plan = &reload->plan,
+			.leftovers = reload->leftovers,
 			.sink_cb = reload->host.sink_cb,
 			.owner = reload->host.owner,
 		};
@@ -358,6 +359,7 @@ void reload_stop(struct reload *reload)
 		while (!old->clean)
 			reload_clean_step(reload, old, true);
 	}
+	reload_leftover_end(&reload->leftovers, reload->host.context);
 }
 
 void reload_free(struct reload *reload)

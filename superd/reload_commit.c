@@ -154,26 +154,42 @@ static struct listener *clean_listener(const struct reload_old *old, const struc
 
 enum clean { CLEAN_MORE, CLEAN_DONE, CLEAN_LATER };
 
-/* The next bit of an item; CLEAN_LATER: a start under way still uses its sockets. */
+/* Ends one listener; in_use: a start under way has its descriptor, where that is open. */
+static enum clean clean_socket(
+	struct reload *reload, struct listener *listener, bool in_use, bool force)
+{
+	struct service_context *context = reload->host.context;
+
+	if (!force && reload_leftover_take(&reload->leftovers, context, listener))
+		return CLEAN_MORE;
+	if (in_use && listener->fd >= 0)
+		return CLEAN_LATER;
+	service_discard(context, listener);
+	return CLEAN_MORE;
+}
+
+/* The next bit of an item; CLEAN_LATER: a start under way still uses what it had. */
 static enum clean clean_item(
 	struct reload *reload, struct reload_old *old, struct reload_item *item, bool force)
 {
-	struct service_context *context = reload->host.context;
 	struct service *service = item_service(item);
 	struct listener *listener;
+	enum clean result;
+	bool in_use;
 
 	if (item->deed == RELOAD_KEEP) {
 		service_keep(service, item->conf);
 		return CLEAN_DONE;
 	}
-	if (!force && spawn_uses_sockets(context->spawn, service))
-		return CLEAN_LATER;
+	in_use = !force && spawn_uses_sockets(reload->host.context->spawn, service);
 	listener = clean_listener(old, item);
 	if (listener != NULL) {
-		service_discard(context, listener);
-		old->socket++;
-		return CLEAN_MORE;
+		result = clean_socket(reload, listener, in_use, force);
+		old->socket += result == CLEAN_MORE;
+		return result;
 	}
+	if (in_use)
+		return CLEAN_LATER;
 	if (item->change != NULL)
 		service_change_end(item->change);
 	return CLEAN_DONE;
@@ -231,7 +247,7 @@ static bool sweep_uses_conf(const struct reload *reload, const struct conf *conf
 	while (service != NULL && (service->conf < conf->services ||
 					  service->conf >= conf->services + conf->service_count))
 		service = service->retired_next;
-	return service != NULL ||
+	return service != NULL || reload_leftover_uses(reload->leftovers, conf) ||
 	       spawn_uses_conf(reload->host.context->spawn, conf->services, conf->service_count);
 }
 
@@ -245,6 +261,8 @@ void reload_sweep(struct reload *reload)
 		while (reload_clean_step(reload, old, false))
 			;
 	}
+	if (reload->prepare.plan == NULL) /* it may count on them */
+		reload_leftover_sweep(&reload->leftovers);
 	if (reload->stage != RELOAD_CLEANING)
 		service_list_sweep(reload->host.list, sweep_uses_service, reload);
 	while ((old = *link) != NULL) {

@@ -60,6 +60,8 @@ static int prepare_candidates(struct reload_prepare *prepare, struct error *erro
 	for (size_t i = 0; i < plan->count; i++)
 		count += gives_sockets(&plan->items[i]) ? plan->items[i].service->conf->socket_count
 							: 0;
+	for (const struct reload_leftover *at = prepare->leftovers; at != NULL; at = at->next)
+		count++;
 	prepare->candidates = calloc(count + 1, sizeof(struct listener *));
 	if (prepare->candidates == NULL)
 		return error_set(error, ENOMEM, "reload");
@@ -70,6 +72,8 @@ static int prepare_candidates(struct reload_prepare *prepare, struct error *erro
 			gives_sockets(&plan->items[i]) && j < service->conf->socket_count; j++)
 			prepare->candidates[prepare->candidate_count++] = &service->listeners[j];
 	}
+	for (struct reload_leftover *at = prepare->leftovers; at != NULL; at = at->next)
+		prepare->candidates[prepare->candidate_count++] = &at->listener;
 	if (count > 0)
 		qsort(prepare->candidates, count, sizeof(struct listener *), candidate_compare);
 	return 0;

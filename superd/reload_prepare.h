@@ -9,6 +9,7 @@
 #include "superd/error.h"
 #include "superd/listener.h"
 #include "superd/log.h"
+#include "superd/reload_leftover.h"
 #include "superd/reload_plan.h"
 #include "superd/service.h"
 
@@ -19,6 +20,7 @@
 struct reload_prepare {
 	struct service_context *context;
 	struct reload_plan *plan;
+	struct reload_leftover *leftovers; /* they may serve again */
 	/* opens the sink of a log block, as log_sink_open() does */
 	int (*sink_cb)(void *owner, const struct conf_log *log, struct log_sink **sink,
 		struct error *error);
@@ -29,10 +31,10 @@ struct reload_prepare {
 		PREPARE_SOCKETS,
 		PREPARE_DONE,
 	} stage;
-	size_t item;   /* the one it has come to, */
-	size_t socket; /* and which of its sockets */
-	struct listener *
-		*candidates; /* of services that are removed or get other sockets, sorted */
+	size_t item;                  /* the one it has come to, */
+	size_t socket;                /* and which of its sockets */
+	struct listener **candidates; /* sorted: leftovers, and those of services that are removed
+					 or get other sockets */
 	size_t candidate_count;
 	bool beside; /* a new socket was opened beside a candidate */
 	bool undoing;

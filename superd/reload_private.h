@@ -7,6 +7,7 @@
 #include "superd/holder.h"
 #include "superd/loop.h"
 #include "superd/reload.h"
+#include "superd/reload_leftover.h"
 #include "superd/reload_lines.h"
 #include "superd/reload_plan.h"
 #include "superd/reload_prepare.h"
@@ -82,6 +83,7 @@ struct reload {
 	struct error problem;
 	/* cleaning */
 	struct reload_old *olds; /* the last one first */
+	struct reload_leftover *leftovers;
 	struct loop_timer sweep;
 	/* telling */
 	struct reload_story stories[2]; /* failed, done */

@@ -130,28 +130,28 @@ void service_change_abort(struct service_change *change)
 	change_free(change);
 }
 
-/* The program that has the listener's socket; 0: none. */
-static pid_t holder_of(const struct listener *listener)
+pid_t service_holder(const struct listener *listener)
 {
 	const struct service_group *group = listener->owner;
 
 	return listener->held != 0 ? listener->held : group->busy;
 }
 
+void service_hand_over(struct service_context *context, struct listener *from, struct listener *to)
+{
+	pid_t pid = service_holder(from);
+
+	service_hold(context, from, 0);
+	listener_move(from, to);
+	service_hold(context, to, pid);
+}
+
 void service_change_move(struct service_change *change)
 {
-	struct service_context *context = change->service->context;
-
 	for (size_t i = 0; !change->in_place && i < change->count; i++) {
-		struct listener *source = change->sources[i];
-		pid_t pid;
-
-		if (source == NULL)
-			continue;
-		pid = holder_of(source);
-		service_hold(context, source, 0);
-		listener_move(source, &change->listeners[i]);
-		service_hold(context, &change->listeners[i], pid);
+		if (change->sources[i] != NULL)
+			service_hand_over(change->service->context, change->sources[i],
+				&change->listeners[i]);
 	}
 }
 
@@ -235,7 +235,7 @@ static void change_set_blocking(struct service *service)
 	for (size_t i = 0; i < service->conf->socket_count; i++) {
 		struct listener *listener = &service->listeners[i];
 
-		if (holder_of(listener) == 0)
+		if (service_holder(listener) == 0)
 			listener_set_blocking(listener);
 		/* it was draining when this was prepared, and is not any more */
 		if (listener->state == LISTENER_CLOSED && !service->draining &&

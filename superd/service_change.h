@@ -67,6 +67,12 @@ void service_retire(struct service *service);
 /* Closes one listener of a retired service, or one that a service had. */
 void service_discard(struct service_context *context, struct listener *listener);
 
+/* The program that has the listener's socket, as its marks say; 0: none. */
+pid_t service_holder(const struct listener *listener);
+
+/* Gives the socket of one listener, and the mark of the program that holds it, to another. */
+void service_hand_over(struct service_context *context, struct listener *from, struct listener *to);
+
 /* Gives every live child of services whose sources were cut anew (flag `recount`, which the caller
    clears) to their tables of sources. */
 void service_recount(struct service_context *context);

@@ -36,7 +36,8 @@ struct errpipe *service_make_errpipe(struct service *service);
 /* Program pid has this listener's socket, whose group is free; 0: no more. */
 void service_hold(struct service_context *context, struct listener *listener, pid_t pid);
 
-/* Program pid has ended: what it held is set right and watched again. */
+/* Program pid has ended: what it held is set right and watched again, or closed where it is no
+   group's any more. */
 void service_release(struct service_context *context, pid_t pid);
 
 /* One start: what differs between a connection and a wait program. */

@@ -206,9 +206,13 @@ void service_release(struct service_context *context, pid_t pid)
 		if (listener->held == pid) {
 			group = listener->owner;
 			service_hold(context, listener, 0);
-			if (group->busy == 0)
-				wait_recover(group, listener);
-			service_group_refresh(group);
+			if (group == NULL) {
+				listener_close(listener);
+			} else {
+				if (group->busy == 0)
+					wait_recover(group, listener);
+				service_group_refresh(group);
+			}
 		}
 		listener = next;
 	}

@@ -42,8 +42,11 @@ soak: all check-programs
 	@SUPERD_BUILD=$(abs_builddir) SUPERD_STORM_SECONDS=$(SOAK_SECONDS) $(PYTHON3) -m pytest -q -s \
 		-p no:cacheprovider $(srcdir)/tests/services/test_messenger_storm.py
 	@SUPERD_BUILD=$(abs_builddir) SUPERD_FLIPS=10000 SUPERD_SLOW=1 SUPERD_HUP_ROUNDS=5 \
-		SUPERD_RELOAD_SERVICES=10000 $(PYTHON3) -m pytest -q -s -p no:cacheprovider \
-		$(srcdir)/tests/system/test_reload_file.py $(srcdir)/tests/system/test_reload_storm.py
+		SUPERD_RELOAD_SERVICES=10000 SUPERD_RELOAD_ROUNDS=2000 \
+		$(PYTHON3) -m pytest -q -s -p no:cacheprovider \
+		$(srcdir)/tests/system/test_reload_file.py \
+		$(srcdir)/tests/system/test_reload_random.py \
+		$(srcdir)/tests/system/test_reload_storm.py
 
 check-fresh:
 	@$(PYTHON3) $(srcdir)/tests/fresh --work $(abs_builddir)/fresh

@@ -491,6 +491,13 @@ def test_wait_service_removed_while_its_program_runs(operated, program, kinds):
     pid = Room.visit(port)[0]
     it.must_reload(other)
     assert Room.visit(port)[0] == pid, "the program has the socket as long as it runs"
+    # configured again, under another name: the socket is there, and the program has it still
+    it.must_reload(room_config(room, "again", [port], "b") + other)
+    assert Room.visit(port)[0] == pid and it.services()["again"]["state"] == "busy"
+    it.must_reload(other)
+    it.must_reload(echo("again", port, host="0.0.0.0") + other)
+    assert Room.visit(port)[0] == pid
+    it.must_reload(other)
     Room.visit(port, b"stop")
     it.daemon.wait_event("exit", service="room", status=0)
     stand.poll("nobody listens", lambda: refuses(port))
