@@ -29,6 +29,7 @@ struct children {
 	size_t bucket_count;
 	size_t count;
 	size_t sentenced; /* of these, under sentence */
+	size_t used;      /* entries in the table, or prepared for it */
 };
 
 int children_new(struct children **children, struct error *error)
@@ -47,17 +48,22 @@ int children_new(struct children **children, struct error *error)
 	return 0;
 }
 
+/* Frees the newest chunk; none of its entries is in use. */
+static void children_drop_chunk(struct children *children)
+{
+	struct chunk *chunk = children->chunks;
+
+	children->chunks = chunk->next;
+	munmap(chunk->failures, CHUNK_ENTRIES * sizeof(*chunk->failures));
+	free(chunk);
+}
+
 void children_free(struct children *children)
 {
-	struct chunk *chunk;
-
 	if (children == NULL)
 		return;
-	while ((chunk = children->chunks) != NULL) {
-		children->chunks = chunk->next;
-		munmap(chunk->failures, CHUNK_ENTRIES * sizeof(*chunk->failures));
-		free(chunk);
-	}
+	while (children->chunks != NULL)
+		children_drop_chunk(children);
 	free(children->buckets);
 	free(children);
 }
@@ -65,6 +71,25 @@ void children_free(struct children *children)
 static size_t children_bucket(const struct children *children, pid_t pid)
 {
 	return ((uint32_t)pid * UINT32_C(2654435761)) & (children->bucket_count - 1);
+}
+
+/* All entries of the chunk are free. */
+static void children_fill_list(struct children *children, struct chunk *chunk)
+{
+	for (size_t i = 0; i < CHUNK_ENTRIES; i++) {
+		chunk->entries[i] =
+			(struct child){.failure = &chunk->failures[i], .next = children->free_list};
+		children->free_list = &chunk->entries[i];
+	}
+}
+
+/* Nothing is in use: what a crowd needed goes back, but for the first chunk. */
+static void children_shrink(struct children *children)
+{
+	while (children->chunks->next != NULL)
+		children_drop_chunk(children);
+	children->free_list = NULL;
+	children_fill_list(children, children->chunks);
 }
 
 static int children_add_chunk(struct children *children)
@@ -81,11 +106,7 @@ static int children_add_chunk(struct children *children)
 		return -1;
 	}
 	chunk->failures = shared;
-	for (size_t i = 0; i < CHUNK_ENTRIES; i++) {
-		chunk->entries[i] =
-			(struct child){.failure = &chunk->failures[i], .next = children->free_list};
-		children->free_list = &chunk->entries[i];
-	}
+	children_fill_list(children, chunk);
 	chunk->next = children->chunks;
 	children->chunks = chunk;
 	return 0;
@@ -100,6 +121,7 @@ struct child *children_prepare(struct children *children)
 		return NULL;
 	child = children->free_list;
 	children->free_list = child->next;
+	children->used++;
 	failure = child->failure;
 	*child = (struct child){.failure = failure};
 	return child;
@@ -110,6 +132,8 @@ void children_cancel(struct children *children, struct child *child)
 	child->pid = 0; /* not alive: children_next() */
 	child->next = children->free_list;
 	children->free_list = child;
+	if (--children->used == 0 && children->chunks->next != NULL)
+		children_shrink(children);
 }
 
 /* Twice the buckets; where memory is out the chains grow longer instead. */

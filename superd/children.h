@@ -52,6 +52,7 @@ void children_free(struct children *children);
 /*
  * An entry without a pid, to be filled and given to children_add() or children_cancel(). NULL
  * where memory is out. Room comes in chunks and is used again: the accept path rarely allocates.
+ * What a crowd needed is given back when the last one of it has gone.
  */
 struct child *children_prepare(struct children *children);
 

@@ -31,6 +31,7 @@ struct loop {
 	void (*turn_cb)(void *owner);
 	void *turn_owner;
 	int64_t now_ns;
+	unsigned begin; /* moves on with every turn that has several descriptors ready */
 	struct loop_ready ready[LOOP_READY_MAX];
 };
 
@@ -231,6 +232,20 @@ static void dispatch(struct loop *loop, const struct loop_ready *ready)
 		slot->watch->ready_cb(slot->watch, events);
 }
 
+/*
+ * Each turn begins elsewhere among what is ready. Both back ends list it in the same order every
+ * time (select by number), so a listener under flood could come before another one for ever.
+ */
+static void dispatch_all(struct loop *loop, int count)
+{
+	int begin = count > 1 ? (int)(loop->begin++ % (unsigned)count) : 0;
+
+	for (int i = begin; i < count; i++)
+		dispatch(loop, &loop->ready[i]);
+	for (int i = 0; i < begin; i++)
+		dispatch(loop, &loop->ready[i]);
+}
+
 int loop_turn(struct loop *loop, struct error *error)
 {
 	int count;
@@ -242,8 +257,7 @@ int loop_turn(struct loop *loop, struct error *error)
 	loop->now_ns = clock_now_ns();
 	loop->in_turn = true;
 	/* descriptors before timers: after a standstill, what has come in meanwhile still counts */
-	for (int i = 0; i < count; i++)
-		dispatch(loop, &loop->ready[i]);
+	dispatch_all(loop, count);
 	loop_timers_fire(&loop->timers, loop->now_ns);
 	if (loop->turn_cb != NULL)
 		loop->turn_cb(loop->turn_owner);

@@ -86,6 +86,7 @@ struct service {
 	bool planned;                 /* reload: it stands in the new configuration */
 	int place;                    /* upgrade: in what is handed over */
 	unsigned running;             /* its entries in the child table */
+	unsigned accept_failures; /* of accept(2) in a row, which do not starve it by themselves */
 	struct limit *sources;
 	bool recount;            /* sources was emptied: its live children are to be given to it */
 	struct errpipe *errpipe; /* NULL unless stderr = log */

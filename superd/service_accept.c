@@ -18,7 +18,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ACCEPTS_PER_TURN 64
+/*
+ * What one listener may do in a turn: 64 accepts, or 16 refusals, which only a flood makes many of:
+ * while they last the other services wait.
+ */
+#define TURN_BUDGET 64
+#define ACCEPT_COST 1
+#define REFUSAL_COST 4
+
 #define ACCEPT_GROUPS 1024 /* of a unix peer that are looked at; one with more has none */
 
 /* The own end of the connection; asked for only where it is not the listener's own address. */
@@ -64,12 +71,15 @@ static bool accept_failed(struct service *service, struct listener *listener, in
 		if (listener_recover(listener, &error) != 0)
 			listener->events->failed_cb(listener, &error);
 		break;
-	case EINTR:
-	case ECONNABORTED:
-		return true;
-	default:
+	default: /* gone with its connection; where that never ends, nothing of it was true */
+		if (++service->accept_failures >= TURN_BUDGET)
+			service_starve(service);
+		else if (code == EINTR || code == ECONNABORTED)
+			return true;
 		break;
 	}
+	if (service->starved)
+		service->accept_failures = 0;
 	report_error(service->report,
 		&(struct report_failure){
 			.step = "accept", .code = code, .endpoint = listener->conf->text});
@@ -145,8 +155,8 @@ static void accept_note_idle(const struct service *service, struct child *child,
 	child->active_ns = loop_now_ns(service->context->loop);
 }
 
-/* The accepted connection: refused, or given its program. Returns whether the turn goes on. */
-static bool accept_connection(struct service *service, const struct listener *listener,
+/* The accepted connection: refused, or given its program. Returns its cost; 0 ends the turn. */
+static int accept_connection(struct service *service, const struct listener *listener,
 	struct spawn_slot *slot, struct child *child, int fd)
 {
 	enum admit_verdict verdict = accept_verdict(service, &child->peer, fd);
@@ -155,7 +165,7 @@ static bool accept_connection(struct service *service, const struct listener *li
 	if (verdict != ADMIT_ACCEPT) {
 		accept_refuse(service, &child->peer, fd, verdict);
 		service_unprepare(service, slot, child);
-		return true;
+		return REFUSAL_COST;
 	}
 	accept_banner(service, fd);
 	accept_local(listener, fd, &local);
@@ -167,9 +177,9 @@ static bool accept_connection(struct service *service, const struct listener *li
 					    .listener = listener,
 					    .fd = fd,
 					    .local = &local}) == 0)
-		return true;
+		return ACCEPT_COST;
 	descriptor_close_orderly(fd, NULL);
-	return false;
+	return 0;
 }
 
 /* With on-full = queue a full superd leaves who comes in the kernel's backlog. */
@@ -184,8 +194,8 @@ static bool accept_may_go_on(struct service *service)
 	return service_state(service) == SERVICE_LISTENING;
 }
 
-/* Accepts one. Returns whether the turn goes on. */
-static bool accept_one(struct service *service, struct listener *listener)
+/* Accepts one. Returns its cost; 0 ends the turn. */
+static int accept_one(struct service *service, struct listener *listener)
 {
 	struct sockaddr_storage address;
 	socklen_t length = sizeof(address);
@@ -194,28 +204,32 @@ static bool accept_one(struct service *service, struct listener *listener)
 	int fd;
 
 	if (!accept_may_go_on(service) || service_prepare(service, &slot, &child) != 0)
-		return false;
+		return 0;
 	fd = accept4(listener->fd, (struct sockaddr *)&address, &length, SOCK_CLOEXEC);
 	if (fd < 0) {
 		int code = errno;
 
 		service_unprepare(service, slot, child);
-		return accept_failed(service, listener, code);
+		return accept_failed(service, listener, code) ? ACCEPT_COST : 0;
 	}
+	service->accept_failures = 0;
 	peer_set(&child->peer, (struct sockaddr *)&address, length);
 	if (addr_family(&listener->conf->addr) == AF_UNIX &&
 		peer_set_credentials(&child->peer, fd) != 0) {
 		close(fd); /* who cannot be named gets no program */
 		service_unprepare(service, slot, child);
-		return true;
+		return REFUSAL_COST;
 	}
 	return accept_connection(service, listener, slot, child, fd);
 }
 
 void service_accept(struct service_group *group, struct listener *listener)
 {
-	int accepted = 0;
+	int spent = 0;
+	int cost;
 
-	while (accepted < ACCEPTS_PER_TURN && accept_one(group->service, listener))
-		accepted++;
+	do {
+		cost = accept_one(group->service, listener);
+		spent += cost;
+	} while (cost > 0 && spent < TURN_BUDGET);
 }

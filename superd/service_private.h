@@ -83,7 +83,7 @@ void service_note_idle_run(struct service *service);
 /* One start that worked: the row of failures is over. */
 void service_note_success(struct service *service);
 
-/* Somebody waits at a listener of a group without wait: up to 64 are accepted. */
+/* Somebody waits at a listener of a group without wait: up to 64 are accepted, or 16 refused. */
 void service_accept(struct service_group *group, struct listener *listener);
 
 /* Somebody waits at a wait group's listener: its program is started. */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -79,6 +80,16 @@ static const struct spawn_backend *spawn_choose(enum spawn_kind kind, const char
 	return spawn_vm_backend();
 }
 
+/* What a service manager gave superd to bind low ports with (capabilities(7)). */
+static bool spawn_has_ambient(void)
+{
+	int is_set = 0;
+
+	for (unsigned long number = 0; is_set == 0; number++)
+		is_set = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, number, 0, 0);
+	return is_set > 0; /* -1: there are no more */
+}
+
 static void spawn_measure_identity(struct spawn_inherit *inherit)
 {
 	uid_t uids[3];
@@ -91,6 +102,7 @@ static void spawn_measure_identity(struct spawn_inherit *inherit)
 	inherit->identity.uid = uids[0];
 	inherit->identity.gid = gids[0];
 	inherit->identity.groups = getgroups(0, NULL) != 0;
+	inherit->identity.ambient = spawn_has_ambient();
 }
 
 static void spawn_measure(struct spawn_inherit *inherit, const struct rlimit *open_files)

@@ -50,7 +50,8 @@ struct spawn_inherit {
 		bool known; /* real, effective and saved ids are the same */
 		uid_t uid;
 		gid_t gid;
-		bool groups; /* it has supplementary groups */
+		bool groups;  /* it has supplementary groups */
+		bool ambient; /* it has capabilities that an exec would keep */
 	} identity;
 };
 

@@ -176,6 +176,11 @@ static void child_identity(const struct spawn_slot *slot)
 		if (result < 0)
 			child_fail(slot, STEP_USER, result, 0);
 	}
+	if (inherit->identity.ambient) {
+		result = raw_call(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+		if (result < 0)
+			child_fail(slot, STEP_CAPABILITIES, result, 0);
+	}
 	if (conf->no_new_privileges) {
 		result = raw_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 		if (result < 0)

@@ -137,19 +137,43 @@ static void refused_print(FILE *stream, const json_t *service)
 	}
 }
 
+/* Why nobody is accepted in this state; NULL: it is nothing to explain. */
+static const char *state_note(const char *state)
+{
+	static const struct {
+		const char *state;
+		const char *note;
+	} notes[] = {
+		{"throttled", "its program keeps failing; the log says how"},
+		{"starved", "waits for descriptors, processes or memory"},
+		{"full", "as many programs as its instances allow"},
+		{"paused", "by superctl pause"},
+		{"draining", "by superctl drain"},
+	};
+
+	for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
+		if (strcmp(notes[i].state, state) == 0)
+			return notes[i].note;
+	}
+	return NULL;
+}
+
 /* What there is to say about it; the caller's to free, NULL where memory is out. */
 static char *row_note(const struct row *row)
 {
+	const char *why = state_note(row->state);
 	size_t length;
 	char *text = NULL;
 	FILE *stream = open_memstream(&text, &length);
 
 	if (stream == NULL)
 		return NULL;
-	if (row->broken != NULL && row->rank == RANK_BROKEN)
+	if (row->broken != NULL && row->rank == RANK_BROKEN) {
 		fprintf(stream, "%s: %s", view_string(row->broken, "endpoint"),
 			view_string(row->broken, "error"));
-	else if (row->refused > 0) {
+	} else if (why != NULL) {
+		fputs(why, stream);
+	} else if (row->refused > 0) {
 		fputs("refused: ", stream);
 		refused_print(stream, row->service);
 	}

@@ -2,8 +2,9 @@
  * acl: what a long list of networks costs: seconds of CPU from text to table, bytes a prefix, and
  * nanoseconds of CPU a look-up.
  *
- *     tests/bench/acl [PREFIXES [SEED]]
+ *     tests/bench/acl [-l ipv4|ipv6|both] [PREFIXES [SEED]]
  *
+ * With -l it prints such a list, as it would stand in a file: tests/bench/acl-load has it loaded.
  * Prints one line for each kind of list: KIND prefixes=N load_s=S bytes=B lookup_ns=NS.
  * Addresses looked up are half random and half inside some network of the list.
  */
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "superd/acl.h"
 #include "superd/acl_text.h"
@@ -184,9 +186,15 @@ static double bench_lookup(const struct bench *bench, const struct acl *acl, dou
 	return (double)batch_ns[BATCHES / 2] / (LOOKUPS / BATCHES);
 }
 
-static void bench_run(struct bench *bench, enum mix mix)
+static const char *mix_name(enum mix mix)
 {
 	static const char *const names[] = {"ipv4", "ipv6", "both"};
+
+	return names[mix];
+}
+
+static void bench_run(struct bench *bench, enum mix mix)
+{
 	struct memory memory = {0};
 	const struct acl *acl;
 	double lookup_ns;
@@ -196,31 +204,60 @@ static void bench_run(struct bench *bench, enum mix mix)
 	bench_make(bench, mix);
 	load_s = bench_load(bench, &memory, &acl);
 	lookup_ns = bench_lookup(bench, acl, &refused);
-	printf("%s prefixes=%zu load_s=%.3f bytes=%.1f lookup_ns=%.0f refused=%.2f\n", names[mix],
-		bench->count, load_s, (double)memory.bytes / (double)bench->count, lookup_ns,
-		refused);
+	printf("%s prefixes=%zu load_s=%.3f bytes=%.1f lookup_ns=%.0f refused=%.2f\n",
+		mix_name(mix), bench->count, load_s, (double)memory.bytes / (double)bench->count,
+		lookup_ns, refused);
 	/* the pieces of the table are left to the end of the process, as in an arena */
+}
+
+static _Noreturn void usage(void)
+{
+	fprintf(stderr, "usage: acl [-l ipv4|ipv6|both] [PREFIXES [SEED]]\n");
+	exit(2);
+}
+
+/* Which list is to be printed; MIX_COUNT: none. */
+static enum mix parse_options(struct bench *bench, int argc, char **argv)
+{
+	int printed = MIX_COUNT;
+	int option;
+
+	while ((option = getopt(argc, argv, "l:")) != -1) {
+		if (option != 'l')
+			usage();
+		for (printed = 0; printed < MIX_COUNT; printed++) {
+			if (strcmp(optarg, mix_name((enum mix)printed)) == 0)
+				break;
+		}
+		if (printed == MIX_COUNT)
+			usage();
+	}
+	if (optind < argc)
+		bench->count = strtoul(argv[optind++], NULL, 10);
+	if (optind < argc)
+		bench->random = strtoul(argv[optind++], NULL, 10) | 1;
+	if (optind < argc || bench->count == 0)
+		usage();
+	return (enum mix)printed;
 }
 
 int main(int argc, char **argv)
 {
 	struct bench bench = {.count = PREFIXES, .random = 88172645463325252U};
+	enum mix printed = parse_options(&bench, argc, argv);
 
-	if (argc > 1)
-		bench.count = strtoul(argv[1], NULL, 10);
-	if (argc > 2)
-		bench.random = strtoul(argv[2], NULL, 10) | 1;
-	if (argc > 3 || bench.count == 0) {
-		fprintf(stderr, "usage: acl [PREFIXES [SEED]]\n");
-		return 2;
-	}
 	bench.text = take(bench.count, LINE_SIZE);
 	bench.rules = take(bench.count, sizeof(*bench.rules));
 	bench.peers = take(LOOKUPS, sizeof(*bench.peers));
-	for (int mix = 0; mix < MIX_COUNT; mix++)
-		bench_run(&bench, (enum mix)mix);
+	if (printed != MIX_COUNT) {
+		bench_make(&bench, printed);
+		fwrite(bench.text, 1, bench.length, stdout);
+	} else {
+		for (int mix = 0; mix < MIX_COUNT; mix++)
+			bench_run(&bench, (enum mix)mix);
+	}
 	free(bench.peers);
 	free(bench.rules);
 	free(bench.text);
-	return 0;
+	return ferror(stdout) || fflush(stdout) != 0;
 }

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+import faults
 import stand
 
 
@@ -92,3 +93,28 @@ def program(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def board(build, tmp_path, sanitized):
+    """Rules by which calls of a superd that was started with board.env fail."""
+    return faults.Board(build, tmp_path, sanitized)
+
+
+@pytest.fixture
+def patient(superd, services, sanitized):
+    """patient(services' text, options...): a daemon with these services and a healthy one."""
+
+    def start(text="", *options, top="", **more):
+        port = stand.free_port()
+        daemon = superd(
+            f"{faults.LOG}service-directory = {services}\n{top}\n"
+            # a pipe for standard error would stay for a second after the last program
+            "defaults { stderr = null }\n"
+            f"service well {{ listen = 127.0.0.1:{port} exec = echo }}\n{text}\n",
+            *options,
+            **more,
+        )
+        return faults.Patient(daemon, port, sanitized)
+
+    return start

@@ -25,6 +25,8 @@ class Operated:
         new = path.with_suffix(".new")
         if isinstance(text, str):
             text = (self.head + text).encode()
+        else:
+            self.daemon.told = False  # nobody knows what a broken file does to the log
         new.write_bytes(text)
         os.rename(new, path)
 

@@ -2,7 +2,8 @@
 
 Superd starts the daemon under test with a configuration, waits for its readiness line, reads its
 log, and at the end checks what must hold after every test: exit status 0, no zombie, no leaked
-descriptor, an empty sanitizer log.
+descriptor, an empty sanitizer log, and as many programs by the log, by its `running` figures and
+in /proc.
 """
 
 import json
@@ -18,6 +19,7 @@ import tempfile
 import time
 
 DEADLINE = 20.0  # seconds; against hanging, not a measure
+TELL_ALL = "events = { accept, refuse, exit, error }"
 
 
 def poll(what, condition, deadline=DEADLINE):
@@ -177,7 +179,8 @@ def parse_line(line):
     event = Event()
     event.line = line
     try:
-        words = shlex.split(line)
+        # shlex is slow, and storms write tens of thousands of lines
+        words = shlex.split(line) if '"' in line or "'" in line or "\\" in line else line.split()
     except ValueError:
         return event
     for word in words:
@@ -190,7 +193,10 @@ def parse_line(line):
 class Superd:
     """One superd under test."""
 
-    def __init__(self, build, folder, config, options=(), wrapper=(), env=None, check=True):
+    def __init__(
+        self, build, folder, config, options=(), wrapper=(), env=None, check=True, tell=True,
+        control=None
+    ):
         self.build = build
         self.folder = folder
         self.options = list(options)
@@ -201,6 +207,9 @@ class Superd:
         self.control_folder = tempfile.mkdtemp(prefix="superd-control-", dir="/tmp")
         os.chmod(self.control_folder, 0o755)
         self.control = f"{self.control_folder}/socket"
+        self.tell = tell
+        # under a wrapper it may be another user, who cannot write there
+        self.with_control = not wrapper if control is None else control
         self.configure(config)
         self.stderr_path = folder / "stderr"
         self.sanitizer_log = folder / "sanitizer"
@@ -209,9 +218,14 @@ class Superd:
         self.check = check
 
     def configure(self, config):
-        """Writes the configuration, with a control socket of its own unless it says something."""
+        """Writes the configuration; with a control socket and a whole log unless it says
+        something of them."""
+        if self.tell and "log {" not in config:
+            config += f"\nlog {{ {TELL_ALL} }}\n"
+        self.told = config.count("log {") == 1 and TELL_ALL in config
         if "control-socket" not in config:
-            config += f'\ncontrol-socket = "{self.control}"\n'
+            path = self.control if self.with_control else ""
+            config += f'\ncontrol-socket = "{path}"\n'
         self.config_path.write_text(config)
 
     def ctl(self, *words, status=0, **more):
@@ -262,7 +276,9 @@ class Superd:
         with os.fdopen(reader, "rb") as pipe:
             waiter = select.poll()  # descriptors may be too high for select
             waiter.register(pipe, select.POLLIN)
-            line = pipe.read() if waiter.poll(DEADLINE * 1000) else b"(nothing)"
+            # superd closes it; a wrapper that stays may hold it too.
+            read = pipe.readline if self.wrapper else pipe.read
+            line = read() if waiter.poll(DEADLINE * 1000) else b"(nothing)"
         if ready:
             assert line == b"ready\n", f"not ready: {line!r}\n{self.log_text()}"
             self.baseline = self.descriptors()
@@ -308,6 +324,48 @@ class Superd:
             lambda: self.descriptors() <= self.baseline,
         )
 
+    def tells_all(self):
+        """
+        Whether every start and every end of a program stands in the log that is read here, and
+        the process is superd itself. It is not asked under a wrapper.
+        """
+        quiet = any(word.startswith(("-l", "--level")) for word in self.options)
+        return self.told and not quiet and not self.wrapper
+
+    def replay(self):
+        """
+        The log, line by line: the programs of each service as accept lines begin and exit lines
+        (or errors of one that never ran) end them; `running` must say as many. Returns how many
+        are left. After a reload a name may stand for another service than before.
+        """
+        live = {}
+        vague = set()  # failures are summarised: how many were live in between is not known
+        for event in self.events():
+            if event.get("event") == "reload":
+                vague.update(live)
+            service = event.get("service")
+            if event.get("event") == "accept":
+                live[service] = live.get(service, 0) + 1
+                running = int(event["running"].partition("/")[0])
+                if service in vague:
+                    assert running <= live[service], event.line
+                else:
+                    assert running == live[service], f"{live[service]} are live: {event.line}"
+            elif event.get("event") == "exit":
+                live[service] -= 1
+            elif event.get("event") == "error" and "pid" in event:
+                live[service] -= int(event.get("count", 1))
+                vague.add(service)
+        return sum(live.values())
+
+    def check_counts(self):
+        """Log and /proc know the same number of programs."""
+        if self.tells_all() and self.process.poll() is None:
+            poll(
+                "as many programs in the log as in /proc",
+                lambda: self.replay() == len(self.children()),
+            )
+
     def send_signal(self, number):
         self.process.send_signal(number)
 
@@ -315,6 +373,7 @@ class Superd:
         """Asks it to stop and checks its exit status and the sanitizers' log."""
         if self.process is None or self.process.returncode is not None:
             return
+        self.check_counts()
         zombies = [pid for pid, state in self.children().items() if state == "Z"]
         for pid in zombies:
             poll(f"zombie {pid} reaped", lambda pid=pid: stat_of(pid) is None)
@@ -323,6 +382,9 @@ class Superd:
             assert self.process.wait(DEADLINE) == status, self.log_text()
         finally:
             self.kill()
+        if self.tells_all() and number != signal.SIGQUIT:
+            left = self.replay()
+            assert left == 0, f"{left} programs began and never ended\n{self.log_text()}"
         logs = [path.read_text() for path in self.folder.glob("sanitizer*")]
         assert not logs, "\n".join(logs)
 

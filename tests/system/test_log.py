@@ -53,7 +53,9 @@ def test_json_has_the_same_keys(superd, services):
 
 def test_default_events_leave_accept_out(superd, services):
     port = stand.free_port()
-    daemon = superd(f"service-directory = {services}\nservice t {{ listen = {port} exec = time }}")
+    daemon = superd(
+        f"service-directory = {services}\nservice t {{ listen = {port} exec = time }}", tell=False
+    )
     stand.ask(port)
     daemon.wait_event("exit")
     assert not daemon.events("accept")

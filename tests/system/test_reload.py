@@ -320,10 +320,10 @@ def test_throttle_and_counts_survive(operated, program):
     for _ in range(6):
         stand.ask(port)
     it.daemon.wait_event("state", state="throttled")
-    failed = it.services()["e"]["failed"]
+    stand.poll("all are counted", lambda: it.services()["e"]["failed"] == 6)
     bad.write_text("#!/bin/sh\nexit 0\n")
     it.must_reload(config % 'banner = ""')
-    assert it.services()["e"]["failed"] == failed
+    assert it.services()["e"]["failed"] == 6
     assert it.services()["e"]["state"] in ("throttled", "listening")
     stand.poll("the pause ends", lambda: it.services()["e"]["state"] == "listening")
 

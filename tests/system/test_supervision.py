@@ -528,7 +528,8 @@ def test_drained_service_with_lent_sockets_gets_them_back(superd, services, kind
     """Closing them would turn nobody away, and they could not be opened again: they wait."""
     ports = [stand.free_port(), stand.free_port()]
     config, _ = two(services, f"127.0.0.1:{ports[0]}", str(ports[1]))
-    daemon = superd(config, *kinds, wrapper=given(f"tcp:127.0.0.1:{ports[0]}", f"both:{ports[1]}"))
+    daemon = superd(config, *kinds, control=True,
+        wrapper=given(f"tcp:127.0.0.1:{ports[0]}", f"both:{ports[1]}"))
     daemon.ctl("drain", "echo")
     assert daemon.service("echo")["state"] == "draining"
     with stand.connect(ports[0]) as one, stand.connect(ports[1]) as other:
@@ -614,6 +615,7 @@ def test_given_sockets_go_through_upgrades(superd, services, kinds, tmp_path):
         config,
         *kinds,
         wrapper=given(f"tcp:127.0.0.1:{ports[0]}", f"both:{ports[1]}", f"unix:{path}"),
+        control=True,
     )
     before = inode(daemon.pid, ports[0]) | inode(daemon.pid, ports[1])
     assert len(before) == 2

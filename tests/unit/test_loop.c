@@ -333,6 +333,41 @@ static void test_many_ready(enum loop_kind kind)
 	pipe_close(ends);
 }
 
+/* `other` counts who has been called in this turn; now_ns, how often this one was the first. */
+static void note_first(struct probe *self)
+{
+	self->now_ns += self->other->calls++ == 0;
+}
+
+/* Where several are always ready, each is the first as often as the others. */
+static void test_in_turn(enum loop_kind kind)
+{
+	enum { COUNT = 5, ROUNDS = 4 };
+	struct loop *loop = probe_loop(kind);
+	struct probe order = {0};
+	struct probe probes[COUNT];
+	int ends[2];
+
+	pipe_make(ends);
+	pipe_put(ends[1]);
+	for (int i = 0; i < COUNT; i++) {
+		probes[i] = (struct probe){.other = &order, .then = note_first};
+		probe_watch(loop, &probes[i], fcntl(ends[0], F_DUPFD_CLOEXEC, 3), LOOP_READ);
+	}
+	for (int turn = 0; turn < COUNT * ROUNDS; turn++) {
+		order.calls = 0;
+		probe_turn(loop);
+		assert_int_equal(order.calls, COUNT);
+	}
+	for (int i = 0; i < COUNT; i++) {
+		assert_int_equal(probes[i].now_ns, ROUNDS);
+		loop_watch_stop(loop, &probes[i].watch);
+		close(probes[i].watch.fd);
+	}
+	loop_free(loop);
+	pipe_close(ends);
+}
+
 static void no_call(struct loop_watch *watch, unsigned events)
 {
 	(void)watch;
@@ -384,6 +419,7 @@ static const struct loop_case cases[] = {
 	{"started_inside", test_started_inside},
 	{"changed_inside", test_changed_inside},
 	{"many_ready", test_many_ready},
+	{"in_turn", test_in_turn},
 	{"watched_twice", test_watched_twice},
 };
 

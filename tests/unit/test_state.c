@@ -383,7 +383,7 @@ static const struct {
 	{"children/0/6", "\"0a\"", "'peer'"},
 	{"children/0/6", "\"00ff00000000000000000000000000000000000000000000\"", "'peer'"},
 	{"children/0/6", "\"\"", NULL},
-	{"children/0/18", "14", "'failed_step'"},
+	{"children/0/18", "99", "'failed_step'"},
 };
 
 static void test_nonsense_is_refused(void **unused)
