@@ -10,3 +10,5 @@ dist_man_MANS += man/superd-chat.8
 dist_man_MANS += man/superd.conf.5
 # messenger and its client
 dist_man_MANS += man/superd-messenger.8 man/climess.1
+# the control program, and the service that tells its metrics
+dist_man_MANS += man/superctl.8 man/superd-metrics.8

@@ -30,6 +30,12 @@ check_LIBRARIES += services/libchat_cc.a
 services_libchat_cc_a_CFLAGS = $(AM_CFLAGS)
 services_libchat_cc_a_SOURCES = $(libchat_sources)
 
+# metrics.  Its parts lie in scrape/, for services/metrics is the program.
+SERVICES += services/metrics
+services_metrics_SOURCES = services/metrics.c \
+	services/scrape/http.c services/scrape/http.h \
+	services/scrape/source.c services/scrape/source.h
+
 SERVICE_ALL_CFLAGS = -std=gnu11 $(WARN_CFLAGS) $(SERVICE_CFLAGS)
 
 # What every service shares, compiled twice: for the services, and with the ordinary compiler for

@@ -18,6 +18,8 @@ struct acl_ids {
 
 struct acl {
 	bool has_allow;
+	size_t rule_count; /* as given */
+	uint64_t digest;   /* of these */
 	struct acl_table ip4;
 	struct acl_table ip6;
 	struct acl_ids users;
@@ -111,6 +113,25 @@ static bool rule_valid(const struct acl_rule *rule)
 	return memcmp(cut, rule->u.ip, sizeof(cut)) == 0;
 }
 
+/* FNV-1a over what sorted rules say, without where they stand. */
+static uint64_t rules_digest(const struct acl_rule *rules, size_t count)
+{
+	uint64_t digest = UINT64_C(14695981039346656037);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct acl_rule *rule = &rules[i];
+		uint8_t facts[3 + sizeof(rule->u)] = {rule->kind, rule->prefix_length, rule->list};
+
+		if (rule->kind == ACL_IP4 || rule->kind == ACL_IP6)
+			memcpy(facts + 3, rule->u.ip, sizeof(rule->u.ip));
+		else if (rule->kind != ACL_UNIX)
+			memcpy(facts + 3, &rule->u.id, sizeof(rule->u.id));
+		for (size_t j = 0; j < sizeof(facts); j++)
+			digest = (digest ^ facts[j]) * UINT64_C(1099511628211);
+	}
+	return digest;
+}
+
 int acl_build(struct acl_rule *rules, size_t count, bool has_allow,
 	void *(*allocate_cb)(void *owner, size_t size, size_t align), void *owner,
 	const struct acl **acl, struct error *error)
@@ -128,6 +149,8 @@ int acl_build(struct acl_rule *rules, size_t count, bool has_allow,
 	}
 	if (count > 0) /* qsort(3) may not be given NULL */
 		qsort(rules, count, sizeof(*rules), rule_compare);
+	made->rule_count = count;
+	made->digest = rules_digest(rules, count);
 	while (begin < count) {
 		enum acl_kind kind = (enum acl_kind)rules[begin].kind;
 		size_t end = begin;
@@ -237,6 +260,14 @@ bool acl_check(const struct acl *acl, const struct peer *peer, const gid_t *grou
 	if (found.list == ACL_NONE)
 		return acl == NULL || !acl->has_allow;
 	return found.list == ACL_ALLOW;
+}
+
+bool acl_same(const struct acl *one, const struct acl *other)
+{
+	if (one == NULL || other == NULL)
+		return one == other;
+	return one->has_allow == other->has_allow && one->rule_count == other->rule_count &&
+	       one->digest == other->digest;
 }
 
 bool acl_has_groups(const struct acl *acl)

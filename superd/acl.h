@@ -69,6 +69,12 @@ int acl_build(struct acl_rule *rules, size_t count, bool has_allow,
 bool acl_check(const struct acl *acl, const struct peer *peer, const gid_t *groups,
 	size_t group_count, struct acl_rule *rule);
 
+/*
+ * Whether two acls, each NULL or built, have the same rules; where they were written does not
+ * count. By a digest of 64 bits: a test for people and logs, nothing may depend on it.
+ */
+bool acl_same(const struct acl *one, const struct acl *other);
+
 /* Whether any rule names a group: otherwise nobody needs to ask for those of a unix peer. */
 bool acl_has_groups(const struct acl *acl);
 

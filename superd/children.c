@@ -29,6 +29,7 @@ struct children {
 	size_t bucket_count;
 	size_t count;
 	size_t sentenced; /* of these, under sentence */
+	size_t used;      /* entries in the table, or prepared for it */
 };
 
 int children_new(struct children **children, struct error *error)
@@ -47,17 +48,22 @@ int children_new(struct children **children, struct error *error)
 	return 0;
 }
 
+/* Frees the newest chunk; none of its entries is in use. */
+static void children_drop_chunk(struct children *children)
+{
+	struct chunk *chunk = children->chunks;
+
+	children->chunks = chunk->next;
+	munmap(chunk->failures, CHUNK_ENTRIES * sizeof(*chunk->failures));
+	free(chunk);
+}
+
 void children_free(struct children *children)
 {
-	struct chunk *chunk;
-
 	if (children == NULL)
 		return;
-	while ((chunk = children->chunks) != NULL) {
-		children->chunks = chunk->next;
-		munmap(chunk->failures, CHUNK_ENTRIES * sizeof(*chunk->failures));
-		free(chunk);
-	}
+	while (children->chunks != NULL)
+		children_drop_chunk(children);
 	free(children->buckets);
 	free(children);
 }
@@ -65,6 +71,25 @@ void children_free(struct children *children)
 static size_t children_bucket(const struct children *children, pid_t pid)
 {
 	return ((uint32_t)pid * UINT32_C(2654435761)) & (children->bucket_count - 1);
+}
+
+/* All entries of the chunk are free. */
+static void children_fill_list(struct children *children, struct chunk *chunk)
+{
+	for (size_t i = 0; i < CHUNK_ENTRIES; i++) {
+		chunk->entries[i] =
+			(struct child){.failure = &chunk->failures[i], .next = children->free_list};
+		children->free_list = &chunk->entries[i];
+	}
+}
+
+/* Nothing is in use: what a crowd needed goes back, but for the first chunk. */
+static void children_shrink(struct children *children)
+{
+	while (children->chunks->next != NULL)
+		children_drop_chunk(children);
+	children->free_list = NULL;
+	children_fill_list(children, children->chunks);
 }
 
 static int children_add_chunk(struct children *children)
@@ -81,11 +106,7 @@ static int children_add_chunk(struct children *children)
 		return -1;
 	}
 	chunk->failures = shared;
-	for (size_t i = 0; i < CHUNK_ENTRIES; i++) {
-		chunk->entries[i] =
-			(struct child){.failure = &chunk->failures[i], .next = children->free_list};
-		children->free_list = &chunk->entries[i];
-	}
+	children_fill_list(children, chunk);
 	chunk->next = children->chunks;
 	children->chunks = chunk;
 	return 0;
@@ -100,6 +121,7 @@ struct child *children_prepare(struct children *children)
 		return NULL;
 	child = children->free_list;
 	children->free_list = child->next;
+	children->used++;
 	failure = child->failure;
 	*child = (struct child){.failure = failure};
 	return child;
@@ -107,8 +129,11 @@ struct child *children_prepare(struct children *children)
 
 void children_cancel(struct children *children, struct child *child)
 {
+	child->pid = 0; /* not alive: children_next() */
 	child->next = children->free_list;
 	children->free_list = child;
+	if (--children->used == 0 && children->chunks->next != NULL)
+		children_shrink(children);
 }
 
 /* Twice the buckets; where memory is out the chains grow longer instead. */
@@ -150,6 +175,25 @@ void children_add(struct children *children, struct child *child)
 size_t children_count(const struct children *children)
 {
 	return children->count;
+}
+
+struct child *children_next(const struct children *children, struct children_cursor *cursor)
+{
+	const struct chunk *chunk = cursor->begun ? cursor->chunk : children->chunks;
+
+	/* new chunks are put in front, and none is freed: the way from here on stays as it is */
+	cursor->begun = true;
+	for (; chunk != NULL; chunk = chunk->next, cursor->index = 0) {
+		cursor->chunk = chunk;
+		while (cursor->index < CHUNK_ENTRIES) {
+			const struct child *child = &chunk->entries[cursor->index++];
+
+			if (child->pid > 0)
+				return (struct child *)(uintptr_t)child;
+		}
+	}
+	cursor->chunk = NULL;
+	return NULL;
 }
 
 struct child *children_find(const struct children *children, pid_t pid)
@@ -215,12 +259,18 @@ void children_reap(struct children *children,
 	}
 }
 
+void children_sentence(struct children *children, struct child *child)
+{
+	if (child->sentenced)
+		return;
+	child->sentenced = true;
+	children->sentenced++;
+}
+
 void children_signal(struct children *children, struct child *child, int signal)
 {
-	if (!child->sentenced && (signal == SIGTERM || signal == SIGKILL)) {
-		child->sentenced = true;
-		children->sentenced++;
-	}
+	if (signal == SIGTERM || signal == SIGKILL)
+		children_sentence(children, child);
 	if (kill(-child->pid, signal) != 0 && errno == ESRCH)
 		kill(child->pid, signal);
 }
@@ -232,5 +282,16 @@ void children_signal_all(struct children *children, int signal)
 	for (size_t i = 0; i < children->bucket_count; i++) {
 		for (child = children->buckets[i]; child != NULL; child = child->next)
 			children_signal(children, child, signal);
+	}
+}
+
+void children_each(struct children *children,
+	void (*each_cb)(void *each_owner, struct child *child), void *each_owner)
+{
+	struct child *child;
+
+	for (size_t i = 0; i < children->bucket_count; i++) {
+		for (child = children->buckets[i]; child != NULL; child = child->next)
+			each_cb(each_owner, child);
 	}
 }

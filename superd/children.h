@@ -28,10 +28,13 @@ struct child {
 	uint64_t id;
 	int64_t started_ns;
 	struct loop_timer deadline; /* the owner's: when it is asked to end, then killed */
+	int64_t ends_ns;            /* the owner's: when its time is over; INT64_MAX: never */
+	int64_t idle_ns;            /* with a cookie: how long it may be silent */
+	unsigned bound;             /* with a cookie: its interface, as sockdiag wants it */
 	struct child *idle_next;    /* the owner's: in the list of those to be asked about */
 	uint64_t cookie;            /* of its connection's socket; 0: its silence does not matter */
 	int64_t active_ns;          /* when a byte was last known to move */
-	struct peer local;          /* with a cookie: the own end */
+	struct peer local;          /* of its connection: the own end, where it is known */
 	struct peer peer;
 	pid_t pid;
 	bool overdue;   /* its deadline has passed: it was asked to end */
@@ -49,6 +52,7 @@ void children_free(struct children *children);
 /*
  * An entry without a pid, to be filled and given to children_add() or children_cancel(). NULL
  * where memory is out. Room comes in chunks and is used again: the accept path rarely allocates.
+ * What a crowd needed is given back when the last one of it has gone.
  */
 struct child *children_prepare(struct children *children);
 
@@ -59,6 +63,20 @@ void children_add(struct children *children, struct child *child);
 void children_cancel(struct children *children, struct child *child);
 
 size_t children_count(const struct children *children);
+
+/* A place in the table, for going through it in pieces, with turns of the loop between them; all
+   zero at the beginning. */
+struct children_cursor {
+	const void *chunk;
+	size_t index;
+	bool begun;
+};
+
+/*
+ * The next live child, NULL behind the last one. What lives from the first call to the last one is
+ * met exactly once; what comes or goes meanwhile may be met or not.
+ */
+struct child *children_next(const struct children *children, struct children_cursor *cursor);
 
 /* The live child of that pid, or NULL. */
 struct child *children_find(const struct children *children, pid_t pid);
@@ -77,7 +95,14 @@ void children_reap(struct children *children,
    SIGTERM and SIGKILL sentence it. */
 void children_signal(struct children *children, struct child *child, int signal);
 
+/* Says that the child was sent SIGTERM, by whom ever: its group gets KILL before it is reaped. */
+void children_sentence(struct children *children, struct child *child);
+
 /* The same to every live child. */
 void children_signal_all(struct children *children, int signal);
+
+/* Calls each_cb for every live child, in no order; it may not add or reap any. */
+void children_each(struct children *children,
+	void (*each_cb)(void *each_owner, struct child *child), void *each_owner);
 
 #endif

@@ -8,7 +8,9 @@
 #include "config.h"
 #include "superd/conf.h"
 #include "superd/conf_arena.h"
+#include "superd/conf_memory.h"
 #include "superd/conf_loader.h"
+#include "superd/descriptor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +42,7 @@
 struct conf_image {
 	size_t mapped; /* bytes, for munmap(2) */
 	size_t used;   /* set by the loader when all is done */
+	int fd;        /* of this memory; -1: it has none */
 	struct conf conf;
 };
 
@@ -48,6 +51,7 @@ struct conf_load {
 	enum { LOAD_WITH_RESULT, LOAD_WITHOUT } kind;
 	pid_t pid;
 	int fd;
+	int image_fd; /* of the image; -1: it has none */
 	bool killed;
 	size_t problem_count;
 	size_t used; /* of line */
@@ -213,6 +217,8 @@ static void load_free(struct conf_load *load)
 {
 	if (load->image != NULL)
 		munmap(load->image, CONF_ARENA_SIZE);
+	if (load->image_fd >= 0)
+		close(load->image_fd);
 	if (load->fd >= 0)
 		close(load->fd);
 	free(load);
@@ -220,12 +226,10 @@ static void load_free(struct conf_load *load)
 
 static int load_map(struct conf_load *load, struct error *error)
 {
-	void *base = mmap(NULL, CONF_ARENA_SIZE, PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (base == MAP_FAILED)
+	load->image_fd = conf_memory_open(CONF_ARENA_SIZE);
+	load->image = conf_memory_map(CONF_ARENA_SIZE, load->image_fd);
+	if (load->image == NULL)
 		return error_set(error, errno, "cannot map memory for the configuration");
-	load->image = base;
 	return 0;
 }
 
@@ -247,7 +251,7 @@ static int load_fork(
 	if (load->pid == 0)
 		child_run(request, load->image, ends[1], parent);
 	close(ends[1]);
-	load->fd = ends[0];
+	load->fd = descriptor_raise(ends[0]);
 	fcntl(load->fd, F_SETFL, O_NONBLOCK);
 	return 0;
 }
@@ -260,6 +264,7 @@ int conf_load_begin(
 	if (new == NULL)
 		return error_set(error, ENOMEM, "cannot load the configuration");
 	new->fd = -1;
+	new->image_fd = -1;
 	new->kind = request->mode == CONF_BUILD ? LOAD_WITH_RESULT : LOAD_WITHOUT;
 	if (load_map(new, error) != 0 || load_fork(new, request, error) != 0) {
 		load_free(new);
@@ -362,11 +367,13 @@ static int load_seal(struct conf_load *load, struct error *error)
 		return error_set(error, 0, "the configuration loader left no configuration");
 	used = (used + page - 1) / page * page;
 	image->mapped = used;
+	image->fd = load->image_fd;
 	if (mprotect(image, used, PROT_READ) != 0)
 		return error_set(error, errno, "cannot protect the configuration");
 	if (used < CONF_ARENA_SIZE)
 		munmap((char *)image + used, CONF_ARENA_SIZE - used);
 	load->image = NULL;
+	load->image_fd = -1;
 	return 0;
 }
 
@@ -432,12 +439,44 @@ int conf_load(const struct conf_request *request,
 	return conf_load_end(load, status, conf, error);
 }
 
+static struct conf_image *image_of(const struct conf *conf)
+{
+	return (struct conf_image *)((char *)(uintptr_t)conf - offsetof(struct conf_image, conf));
+}
+
+void conf_export(const struct conf *conf, struct conf_image_place *place)
+{
+	const struct conf_image *image = image_of(conf);
+
+	*place = (struct conf_image_place){.fd = image->fd,
+		.address = (int64_t)(uintptr_t)image,
+		.size = (int64_t)image->mapped};
+}
+
+int conf_import(const struct conf_image_place *place, const struct conf **conf, struct error *error)
+{
+	const struct conf_image *image =
+		conf_memory_find(place->fd, (uintptr_t)place->address, (size_t)place->size);
+
+	if (image == NULL)
+		return error_set(error, errno, "the configuration's memory");
+	if (place->size < (int64_t)sizeof(*image) || image->mapped != (size_t)place->size ||
+		image->fd != place->fd) {
+		munmap((void *)(uintptr_t)image, (size_t)place->size);
+		return error_set(error, 0, "the configuration's memory is not what it was");
+	}
+	*conf = &image->conf;
+	return 0;
+}
+
 void conf_free(const struct conf *conf)
 {
 	struct conf_image *image;
 
 	if (conf == NULL)
 		return;
-	image = (struct conf_image *)((char *)(uintptr_t)conf - offsetof(struct conf_image, conf));
+	image = image_of(conf);
+	if (image->fd >= 0)
+		close(image->fd);
 	munmap(image, image->mapped);
 }

@@ -124,20 +124,39 @@ struct conf_service {
 
 struct conf {
 	const char *file;
-	const char *pid_file; /* NULL: none */
+	const char *pid_file;       /* NULL: none */
+	const char *control_socket; /* NULL: none */
+	bool control_set;           /* the file says so: that it cannot be made is an error */
+	mode_t control_mode;
+	gid_t control_group; /* (gid_t)-1: none */
+	gid_t status_group;  /* (gid_t)-1: none */
 	const char *service_directory;
 	unsigned max_instances;
 	int64_t grace_ns;
+	int64_t drain_ns;    /* at stop, how long live sessions may finish */
 	struct conf_log log; /* superd's own lines */
 	size_t service_count;
 	const struct conf_service *services; /* in the order they were written */
 	const char *const *acl_sources;      /* the files that acl_rule.source counts */
 };
 
+#define CONF_SINGLE_NAME "command line" /* instead of a file's name */
+
+/* One service, given on the command line instead of a file (superd --listen). */
+struct conf_single {
+	size_t listen_count;
+	const char *const *listen; /* endpoints */
+	size_t set_count;
+	const char *const *set;  /* what else would stand in its service block */
+	const char *const *argv; /* the program and its arguments, NULL-terminated */
+};
+
 /* What a load needs to know from outside the files. */
 struct conf_request {
 	const char *file;
-	const char *service_directory; /* where `service-directory` is not set */
+	const struct conf_single *single; /* instead of what file says; NULL: none. file is then
+					     what struct conf shall call it */
+	const char *service_directory;    /* where `service-directory` is not set */
 	enum {
 		CONF_BUILD, /* a struct conf in the arena */
 		CONF_CHECK, /* problems only (superd -t) */
@@ -192,6 +211,24 @@ int conf_load_end(
 int conf_load(const struct conf_request *request,
 	void (*message_cb)(void *owner, enum conf_severity severity, const char *text), void *owner,
 	const struct conf **conf, struct error *error);
+
+/* Where a configuration lies, for the same program once it has been executed again. */
+struct conf_image_place {
+	int fd; /* of its memory; -1: it cannot be handed over */
+	int64_t address;
+	int64_t size;
+};
+
+/* fd stays conf's; it is close-on-exec. */
+void conf_export(const struct conf *conf, struct conf_image_place *place);
+
+/*
+ * Maps a configuration that conf_export() told of in the process that was this one before
+ * exec(2), by the very same program: nothing in it points elsewhere. place->fd belongs to *conf
+ * from then on. Returns 0, or -1 with *error (its place is taken: load it again; fd stays open).
+ */
+int conf_import(
+	const struct conf_image_place *place, const struct conf **conf, struct error *error);
 
 /* Unmaps the arena; conf may be NULL. */
 void conf_free(const struct conf *conf);

@@ -327,6 +327,7 @@ void conf_build(struct conf_builder *builder)
 	builder->top = conf_layers_of_top(builder->tree, &builder->builtin);
 	conf->file = conf_arena_string(builder->arena, builder->request->file);
 	build_block(builder, &builder->top, BLOCK_TOP, conf);
+	conf_build_control(builder);
 	if (conf->service_directory == NULL)
 		conf->service_directory =
 			conf_arena_string(builder->arena, builder->request->service_directory);

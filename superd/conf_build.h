@@ -64,6 +64,9 @@ void conf_making_problem(const struct conf_making *making, const char *name,
 /* Whether setting stands in the service's own section, not in what it inherits. */
 bool conf_making_is_own(const struct conf_making *making, const struct conf_setting *setting);
 
+/* control-socket and what belongs to it (conf_build_control.c); after the table's own part. */
+void conf_build_control(struct conf_builder *builder);
+
 /* The parts of a service; each reads layers and fills fields of service. */
 
 /* user, group, groups (conf_build_creds.c); before the other two. */

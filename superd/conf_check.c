@@ -11,9 +11,13 @@
 #include <limits.h>
 #include <net/if.h>
 #include <string.h>
+#include <sys/un.h>
 
 /* The kernel takes no longer argument or environment string. */
 #define CONF_STRING_MAX (128 * 1024 - 1)
+
+/* The longest name of a unix socket. */
+#define SOCKET_PATH_MAX ((int)sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 
 struct conf_checker {
 	struct conf_tree *tree;
@@ -41,6 +45,10 @@ static int check_path(const struct conf_option *option, const char *text, struct
 		return error_set(error, 0, "'%.120s' is not an absolute path", text);
 	if (strlen(text) >= PATH_MAX)
 		return error_set(error, 0, "longer than %d bytes", PATH_MAX - 1);
+	if (strcmp(option->name, "control-socket") == 0 && strlen(text) > SOCKET_PATH_MAX)
+		return error_set(error, 0, "longer than %d bytes", SOCKET_PATH_MAX);
+	if (strcmp(option->name, "control-socket") == 0 && text[strlen(text) - 1] == '/')
+		return error_set(error, 0, "'%.120s' is a folder", text);
 	return 0;
 }
 

@@ -220,6 +220,11 @@ static void dump_special(
 		dump_listen(dump, option, setting);
 	else if (option->kind == KIND_BOOL)
 		dump_wait(dump, option, setting);
+	else if (option->block == BLOCK_TOP && setting != NULL)
+		dump_line(dump, option->name,
+			conf_string_quote(dump->pool, setting->values[0].text), setting);
+	else if (option->block == BLOCK_TOP)
+		return;
 	else if (strcmp(option->name, "user") == 0)
 		dump_identity(dump, option->name, service->creds.uid, setting);
 	else if (strcmp(option->name, "group") == 0)
@@ -254,18 +259,28 @@ static bool dump_is_inherited_peer(const struct dump *dump, const struct conf_op
 	       conf_service_has_wait(dump->service);
 }
 
-/* Without a rate burst would be a problem. */
+/* Without a rate burst would be a problem, without a control socket its mode. */
 static bool dump_has_effect(const struct dump *dump, const struct conf_option *option)
 {
 	const struct limit_policy *sources;
 
+	if (option->block == BLOCK_TOP && strcmp(option->name, "control-mode") == 0)
+		return dump->builder->conf->control_socket != NULL;
 	if (option->block != BLOCK_LIMITS || strcmp(option->name, "burst") != 0)
 		return true;
 	sources = &dump->service->limits.sources;
 	return sources->rate.count > 0 || sources->per_source_rate.count > 0;
 }
 
-/* Set in a file, per-source would hold for loopback and unix peers as well. */
+/* Set in a file, per-source would hold for loopback and unix peers as well, and a control socket
+   that cannot be made would be an error. */
+static bool dump_is_weaker(const struct conf_option *option, const struct conf_setting *setting)
+{
+	if (setting == NULL)
+		return option->block == BLOCK_LIMITS;
+	return setting->file == NULL && strcmp(option->name, "control-socket") == 0;
+}
+
 static void dump_computed(struct dump *dump, const char *name, const char *text)
 {
 	dump_indent(dump);
@@ -288,9 +303,11 @@ static void dump_option(struct dump *dump, const struct conf_option *option, con
 		option->block != BLOCK_LIMITS)
 		return;
 	text = dump_field(dump, option, (const char *)base + option->offset);
+	if (text == NULL && option->fallback != NULL)
+		text = "\"\""; /* none, where saying nothing would be something */
 	if (text == NULL || !dump_has_effect(dump, option))
 		return;
-	if (setting == NULL && option->block == BLOCK_LIMITS)
+	if (dump_is_weaker(option, setting))
 		dump_computed(dump, option->name, text);
 	else
 		dump_line(dump, option->name, text, setting);

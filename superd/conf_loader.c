@@ -12,7 +12,9 @@
 static void loader_read(
 	struct conf_loader *loader, struct conf_source *source, const struct conf_tree *tree)
 {
-	if (loader->text != NULL)
+	if (loader->request->single != NULL)
+		conf_source_single(source, loader->request->file, loader->request->single);
+	else if (loader->text != NULL)
 		conf_source_text(source, loader->request->file, loader->text, loader->length);
 	else
 		conf_source_file(source, loader->request->file);

@@ -53,16 +53,29 @@ static bool conf_report_has(const struct conf_report *report, const struct conf_
 	return false;
 }
 
+const struct conf_file *conf_file_origin(const struct conf_file *file, unsigned *line)
+{
+	size_t i = file != NULL && *line > 0 ? file->part_count : 0;
+
+	while (i > 0 && file->parts[i - 1].first > *line)
+		i--;
+	if (i == 0)
+		return file;
+	*line -= file->parts[i - 1].first - 1;
+	return &file->parts[i - 1].file;
+}
+
 void conf_report_add(struct conf_report *report, enum conf_severity severity,
 	const struct conf_file *file, unsigned line, const char *format, ...)
 {
 	size_t *count = severity == CONF_PROBLEM ? &report->problem_count : &report->warning_count;
-	struct conf_message message = {.severity = severity, .file = file, .line = line};
+	struct conf_message message = {.severity = severity, .line = line};
 	char text[CONF_MESSAGE_SIZE];
 	va_list args;
 
 	if (++*count > CONF_REPORT_MAX)
 		return;
+	message.file = conf_file_origin(file, &message.line);
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);

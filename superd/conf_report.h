@@ -15,7 +15,15 @@
 /* A file under its name, as messages say it. */
 struct conf_file {
 	const char *name;
-	unsigned order; /* 0 for the first one read, 1 for the next, ... */
+	unsigned order;                     /* 0 for the first one read, 1 for the next, ... */
+	const struct conf_file_part *parts; /* a text that was put together: what of; or NULL */
+	size_t part_count;
+};
+
+/* Where one part of such a text begins, and what it is called. */
+struct conf_file_part {
+	unsigned first; /* line of the whole */
+	struct conf_file file;
 };
 
 struct conf_report {
@@ -26,6 +34,10 @@ struct conf_report {
 	size_t problem_count; /* told and untold */
 	size_t warning_count;
 };
+
+/* Which file a line of file comes from, and (*line) which of its lines it is: file itself where it
+   has no parts, and for line 0. */
+const struct conf_file *conf_file_origin(const struct conf_file *file, unsigned *line);
 
 /*
  * Notes a problem or a warning at a line of file; line 0: the file as a whole; file NULL: none.

@@ -93,6 +93,15 @@ static const struct conf_option conf_options[] = {
 	/* --- top level --- */
 	{BLOCK_TOP, "pid-file", KIND_PATH, CONF(pid_file), .flags = OPTION_EMPTY,
 		.summary = "file that holds the process id while superd runs"},
+	{BLOCK_TOP, "control-socket", KIND_PATH, "/run/superd/control.sock", CONF(control_socket),
+		.flags = OPTION_EMPTY,
+		.summary = "where superctl(8) finds superd"},
+	{BLOCK_TOP, "control-mode", KIND_OCTAL, "0600", CONF(control_mode), .max = 0777,
+		.summary = "mode of the control socket's file"},
+	{BLOCK_TOP, "control-group", KIND_GROUP,
+		.summary = "group whose members may do everything by the control socket"},
+	{BLOCK_TOP, "status-group", KIND_GROUP,
+		.summary = "group whose members may look, and change nothing"},
 	{BLOCK_TOP, "service-directory", KIND_PATH, CONF(service_directory),
 		.note = "the directory the bundled services were installed in",
 		.summary = "where the program of a bare name in exec is looked up"},
@@ -101,6 +110,8 @@ static const struct conf_option conf_options[] = {
 		.summary = "programs of all services together at once"},
 	{BLOCK_TOP, "grace", KIND_TIME, "10s", CONF(grace_ns), .max = DAY_NS,
 		.summary = "time between the TERM and the KILL signal"},
+	{BLOCK_TOP, "drain", KIND_TIME, "0s", CONF(drain_ns), .max = DAY_NS,
+		.summary = "at stop, how long live sessions may finish before TERM"},
 
 	/* --- service, defaults, template --- */
 	{BLOCK_SERVICE, "listen", KIND_ENDPOINTS, .flags = OPTION_SERVICE_ONLY,

@@ -8,6 +8,7 @@
 #include "superd/conf_outline.h"
 #include "superd/conf_parse.h"
 #include "superd/conf_scan.h"
+#include "superd/conf_single.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -207,4 +208,24 @@ void conf_source_file(struct conf_source *source, const char *name)
 void conf_source_text(struct conf_source *source, const char *name, const char *text, size_t length)
 {
 	source_take(source, source_file_new(source, NULL, name), text, length);
+}
+
+void conf_source_single(
+	struct conf_source *source, const char *name, const struct conf_single *single)
+{
+	struct conf_pool *pool = source->tree->pool;
+	struct source_file *file = source_file_new(source, NULL, name);
+	struct conf_single_text *made = conf_pool_alloc(pool, sizeof(*made));
+	struct conf_tokens tokens;
+
+	conf_single_make(pool, single, made);
+	/* By itself first: nothing in it may close the block that it is put into. */
+	if (conf_scan(pool, source->tree->report, &made->parts[SINGLE_SET].file, made->set,
+		    strlen(made->set), &tokens) != 0) {
+		source->incomplete = true;
+		return;
+	}
+	file->file.parts = made->parts;
+	file->file.part_count = SINGLE_PARTS;
+	source_take(source, file, made->text, strlen(made->text));
 }

@@ -25,6 +25,10 @@ void conf_source_file(struct conf_source *source, const char *name);
 void conf_source_text(
 	struct conf_source *source, const char *name, const char *text, size_t length);
 
+/* The one service of the command line into the tree; name is what the whole is called. */
+void conf_source_single(
+	struct conf_source *source, const char *name, const struct conf_single *single);
+
 /* Whether a file, or a part of one, could not be read: what is missing says nothing then. */
 bool conf_source_is_incomplete(const struct conf_source *source);
 

@@ -26,7 +26,7 @@ struct conf_section *conf_section_new(struct conf_tree *tree, const struct conf_
 
 	section->block = block;
 	section->parent = parent;
-	section->file = file;
+	section->file = conf_file_origin(file, &line);
 	section->line = line;
 	return section;
 }
@@ -40,7 +40,7 @@ struct conf_setting *conf_setting_new(struct conf_tree *tree, struct conf_sectio
 	setting->option = option;
 	setting->name = name;
 	setting->section = section;
-	setting->file = file;
+	setting->file = conf_file_origin(file, &line);
 	setting->line = line;
 	if (section->last == NULL)
 		section->first = setting;
@@ -54,8 +54,9 @@ struct conf_setting *conf_setting_new(struct conf_tree *tree, struct conf_sectio
 void conf_setting_add(struct conf_tree *tree, struct conf_setting *setting, const char *text,
 	const struct conf_file *file, unsigned line)
 {
-	struct conf_value value = {.file = file, .line = line};
+	struct conf_value value = {.file = conf_file_origin(file, &line)};
 
+	value.line = line;
 	value.text = conf_pool_string(tree->pool, text, strlen(text));
 	setting->values = conf_pool_grow(tree->pool, setting->values, setting->count,
 		&setting->capacity, sizeof(*setting->values));

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LINES_PER_SECOND 20
@@ -122,6 +123,41 @@ struct errpipe *errpipe_new(struct loop *loop,
 	errpipe->linger.fire_cb = errpipe_linger;
 	errpipe->write_fd = -1;
 	return errpipe;
+}
+
+void errpipe_export(const struct errpipe *errpipe, struct errpipe_snapshot *snapshot)
+{
+	*snapshot = (struct errpipe_snapshot){
+		.read_fd = errpipe->watch.fd,
+		.write_fd = errpipe->write_fd,
+		.dropped = (int64_t)errpipe->dropped,
+		.used = errpipe->used,
+	};
+	memcpy(snapshot->line, errpipe->line, errpipe->used);
+}
+
+int errpipe_import(
+	struct errpipe *errpipe, const struct errpipe_snapshot *snapshot, struct error *error)
+{
+	struct stat ends[2];
+
+	if (snapshot->read_fd < 0)
+		return 0;
+	if (snapshot->used >= ERRPIPE_LINE_MAX || fstat(snapshot->read_fd, &ends[0]) != 0 ||
+		fstat(snapshot->write_fd, &ends[1]) != 0 || !S_ISFIFO(ends[0].st_mode) ||
+		!S_ISFIFO(ends[1].st_mode))
+		return error_set(error, 0, "descriptors %d and %d are no pipe", snapshot->read_fd,
+			snapshot->write_fd);
+	errpipe->watch.fd = snapshot->read_fd;
+	if (loop_watch_start(errpipe->loop, &errpipe->watch, LOOP_READ, error) != 0) {
+		errpipe->watch.fd = -1;
+		return -1;
+	}
+	errpipe->write_fd = snapshot->write_fd;
+	errpipe->dropped = (uint64_t)snapshot->dropped;
+	errpipe->used = snapshot->used;
+	memcpy(errpipe->line, snapshot->line, snapshot->used);
+	return 0;
 }
 
 void errpipe_free(struct errpipe *errpipe)

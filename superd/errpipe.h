@@ -27,6 +27,26 @@ struct errpipe *errpipe_new(struct loop *loop,
 	void (*line_cb)(void *owner, const char *text, size_t length, uint64_t dropped),
 	void *owner);
 
+/* A pipe with what was read from it and is no whole line yet. */
+struct errpipe_snapshot {
+	int read_fd; /* -1: no pipe */
+	int write_fd;
+	int64_t dropped; /* lines since the last that was passed on */
+	size_t used;     /* of line */
+	char line[ERRPIPE_LINE_MAX];
+};
+
+/* Fills *snapshot; the descriptors stay the errpipe's. */
+void errpipe_export(const struct errpipe *errpipe, struct errpipe_snapshot *snapshot);
+
+/*
+ * Goes on with the pipe of snapshot, whose descriptors are the errpipe's from now on; it must not
+ * have one yet. Returns 0, or -1 with *error (they cannot be watched, or are no pipe; they are
+ * left open then).
+ */
+int errpipe_import(
+	struct errpipe *errpipe, const struct errpipe_snapshot *snapshot, struct error *error);
+
 /* Reads what is left and frees. */
 void errpipe_free(struct errpipe *errpipe);
 

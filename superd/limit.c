@@ -258,6 +258,82 @@ void limit_release(struct limit *limit, const struct peer *peer)
 		limit_table_drop(&limit->table, source);
 }
 
+/* --- over an upgrade ------------------------------------------------------------------------ */
+
+_Static_assert(LIMIT_RECORD_WORDS == LIMIT_KEY_WORDS, "a record holds a whole key");
+
+int limit_export(const struct limit *limit, int64_t now_ns, struct limit_snapshot *snapshot)
+{
+	const struct limit_table *table = &limit->table;
+
+	*snapshot = (struct limit_snapshot){
+		.service_interval_ns = limit->service_meter.interval_ns,
+		.source_interval_ns = limit->source_meter.interval_ns,
+		.service_ahead_ns = limit->service_meter.ahead_ns,
+		.source_ahead_ns = limit->source_meter.ahead_ns,
+		.source_prefix4 = (int)limit->policy->source_prefix4,
+		.source_prefix6 = (int)limit->policy->source_prefix6,
+		.full_ns = limit->full_ns > now_ns ? limit->full_ns : 0,
+	};
+	snapshot->records = calloc(table->count + 1, sizeof(*snapshot->records));
+	if (snapshot->records == NULL)
+		return -1;
+	for (size_t i = 0; i < table->bucket_count; i++) {
+		for (struct limit_source *at = table->buckets[i]; at != NULL; at = at->next) {
+			struct limit_record *record = &snapshot->records[snapshot->record_count];
+
+			if (at->full_ns <= now_ns)
+				continue;
+			memcpy(record->words, at->key.words, sizeof(record->words));
+			record->full_ns = at->full_ns;
+			snapshot->record_count++;
+		}
+	}
+	return 0;
+}
+
+/* The latest time at which a bucket can be full that was never empty by more than a token. */
+static int64_t meter_cap(const struct meter *meter, int64_t full_ns, int64_t now_ns)
+{
+	int64_t latest_ns = now_ns + meter->ahead_ns + meter->interval_ns;
+
+	return full_ns < latest_ns ? full_ns : latest_ns;
+}
+
+static void limit_import_record(
+	struct limit *limit, const struct limit_record *record, int64_t now_ns)
+{
+	struct limit_source *source;
+	struct limit_key key;
+
+	if (record->full_ns <= now_ns)
+		return;
+	memcpy(key.words, record->words, sizeof(key.words));
+	source = limit_table_use(&limit->table, &key);
+	if (source == NULL)
+		return;
+	source->full_ns = meter_cap(&limit->source_meter, record->full_ns, now_ns);
+	if (source->running == 0)
+		limit_table_retire(&limit->table, source);
+}
+
+void limit_import(struct limit *limit, const struct limit_snapshot *snapshot, int64_t now_ns)
+{
+	const struct limit_policy *policy = limit->policy;
+	const struct meter service_meter = {
+		snapshot->service_interval_ns, snapshot->service_ahead_ns};
+	const struct meter source_meter = {snapshot->source_interval_ns, snapshot->source_ahead_ns};
+
+	if (meter_equal(&limit->service_meter, &service_meter))
+		limit->full_ns = meter_cap(&service_meter, snapshot->full_ns, now_ns);
+	if (source_meter.interval_ns == 0 || !meter_equal(&limit->source_meter, &source_meter) ||
+		policy->source_prefix4 != (unsigned)snapshot->source_prefix4 ||
+		policy->source_prefix6 != (unsigned)snapshot->source_prefix6)
+		return;
+	for (size_t i = 0; i < snapshot->record_count; i++)
+		limit_import_record(limit, &snapshot->records[i], now_ns);
+}
+
 void limit_usage(const struct limit *limit, struct limit_usage *usage)
 {
 	usage->running = limit->running;

@@ -97,6 +97,40 @@ int limit_adopt(struct limit *limit, const struct peer *peer);
 /* One less; each follows a commit or an adoption that returned 0. */
 void limit_release(struct limit *limit, const struct peer *peer);
 
+#define LIMIT_RECORD_WORDS 5
+
+/* A source and what it owes. */
+struct limit_record {
+	uint32_t words[LIMIT_RECORD_WORDS];
+	int64_t full_ns; /* when its bucket is full again */
+};
+
+/* What a table remembers beside what is running, and the rules by which it came to be. */
+struct limit_snapshot {
+	int64_t service_interval_ns; /* between two tokens; 0: no limit */
+	int64_t source_interval_ns;
+	int64_t service_ahead_ns; /* how far the time of being full may lie ahead */
+	int64_t source_ahead_ns;
+	int source_prefix4;
+	int source_prefix6;
+	int64_t full_ns; /* of the service's bucket */
+	size_t record_count;
+	struct limit_record *records; /* sources that owe tokens */
+};
+
+/*
+ * Fills *snapshot with what is owed at now_ns; the caller frees its records.  Returns 0, or -1
+ * (out of memory).
+ */
+int limit_export(const struct limit *limit, int64_t now_ns, struct limit_snapshot *snapshot);
+
+/*
+ * Remembers what snapshot says, as far as it came to be by the same rules as hold now (another
+ * rate begins with full buckets, other prefixes make other sources), and never more than could be
+ * owed at now_ns.  For a table in which nothing runs yet: live peers are adopted afterwards.
+ */
+void limit_import(struct limit *limit, const struct limit_snapshot *snapshot, int64_t now_ns);
+
 /* What the table holds, for status and tests. */
 struct limit_usage {
 	uint64_t running; /* the sum over sources */

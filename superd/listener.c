@@ -6,10 +6,12 @@
 
 #include "superd/clock.h"
 #include "superd/descriptor.h"
+#include "superd/listener_private.h"
 #include "superd/listener_socket.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,7 +25,7 @@
 
 const char *listener_state_name(enum listener_state state)
 {
-	static const char *const names[] = {"closed", "open", "retrying", "absent"};
+	static const char *const names[] = {"closed", "open", "retrying", "absent", "covered"};
 
 	return names[state];
 }
@@ -65,15 +67,14 @@ void listener_init(struct listener *listener, const struct conf_service *service
 }
 
 /* Remembers which name is ours, so that another's socket on the same path is never removed. */
-static void listener_note_path(struct listener *listener)
+static void listener_note_path(struct listener *listener, const char *path)
 {
-	const struct addr *addr = &listener->conf->addr;
 	struct stat entry;
 
 	listener->path_inode = 0;
-	if (addr_family(addr) != AF_UNIX || addr->u.un.sun_path[0] == '\0')
+	if (path == NULL || addr_family(&listener->conf->addr) != AF_UNIX || path[0] == '\0')
 		return;
-	if (lstat(addr->u.un.sun_path, &entry) == 0) {
+	if (lstat(path, &entry) == 0) {
 		listener->path_device = entry.st_dev;
 		listener->path_inode = entry.st_ino;
 	}
@@ -81,10 +82,14 @@ static void listener_note_path(struct listener *listener)
 
 static void listener_remove_path(const struct listener *listener)
 {
-	const char *path = listener->conf->addr.u.un.sun_path;
+	char path[sizeof(listener->conf->addr.u.un.sun_path) + sizeof(LISTENER_BESIDE_SUFFIX)];
 	struct stat entry;
 
-	if (listener->path_inode == 0 || lstat(path, &entry) != 0)
+	if (listener->path_inode == 0)
+		return;
+	snprintf(path, sizeof(path), "%s%s", listener->conf->addr.u.un.sun_path,
+		listener->beside ? LISTENER_BESIDE_SUFFIX : "");
+	if (lstat(path, &entry) != 0)
 		return;
 	if (entry.st_dev == listener->path_device && entry.st_ino == listener->path_inode)
 		unlink(path);
@@ -96,7 +101,7 @@ static bool listener_lacks_family(const struct listener *listener, int code)
 	return listener->conf->family_half && (code == EAFNOSUPPORT || code == EADDRNOTAVAIL);
 }
 
-static void listener_fail(struct listener *listener, const struct error *error)
+void listener_fail(struct listener *listener, const struct error *error)
 {
 	free(listener->problem);
 	listener->problem = strdup(error->text);
@@ -113,20 +118,62 @@ static void listener_fail(struct listener *listener, const struct error *error)
 		listener->backoff_ns = BACKOFF_LAST_NS;
 }
 
-int listener_open(struct listener *listener, struct error *error)
+/* The descriptor for *taken: given, or made. */
+static enum inherit_result listener_obtain(
+	const struct listener *listener, struct inherit_taken *taken, struct error *error)
 {
-	listener->fd = listener_socket_open(listener->service, listener->conf, error);
-	if (listener->fd < 0) {
-		listener_fail(listener, error);
-		return -1;
+	const struct conf_service *service = listener->service;
+	enum inherit_result result = INHERIT_NONE;
+
+	if (listener->given != NULL)
+		result = inherit_take(listener->given, listener->conf, service->bind_device, taken);
+	if (result == INHERIT_NONE) {
+		taken->fd = listener_socket_open(service, listener->conf, error);
+	} else if (result == INHERIT_TAKEN && !taken->used &&
+		   listener_socket_adopt(taken->fd, service, listener->conf, error) != 0) {
+		close(taken->fd);
+		taken->fd = -1;
 	}
-	listener->watch.fd = listener->fd;
-	listener->state = LISTENER_OPEN;
+	return result;
+}
+
+bool listener_is_given(const struct listener *listener)
+{
+	return listener->given != NULL &&
+	       inherit_has(listener->given, listener->conf, listener->service->bind_device);
+}
+
+void listener_opened(struct listener *listener, int fd, const char *path)
+{
+	listener->fd = fd;
+	listener->watch.fd = fd;
+	listener->state = fd < 0 ? LISTENER_COVERED : LISTENER_OPEN;
 	listener->backoff_ns = 0;
 	free(listener->problem);
 	listener->problem = NULL;
-	listener_note_path(listener);
+	listener_note_path(listener, path);
+}
+
+int listener_open(struct listener *listener, struct error *error)
+{
+	struct inherit_taken taken = {.fd = -1};
+	enum inherit_result result = listener_obtain(listener, &taken, error);
+
+	if (taken.fd < 0 && result != INHERIT_COVERED) {
+		listener_fail(listener, error);
+		return -1;
+	}
+	listener->lent = taken.lent;
+	listener_opened(listener, taken.fd, taken.lent ? NULL : listener->conf->addr.u.un.sun_path);
 	return 0;
+}
+
+void listener_retry_now(struct listener *listener)
+{
+	if (listener->state != LISTENER_RETRYING)
+		return;
+	loop_timer_stop(listener->loop, &listener->retry);
+	listener_retry(&listener->retry);
 }
 
 void listener_close(struct listener *listener)
@@ -139,6 +186,7 @@ void listener_close(struct listener *listener)
 		close(listener->fd);
 		listener->fd = -1;
 		listener_remove_path(listener);
+		listener->beside = false;
 	}
 	free(listener->problem);
 	listener->problem = NULL;

@@ -6,6 +6,7 @@
 
 #include "superd/clock.h"
 #include "superd/format.h"
+#include "superd/report_private.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -15,17 +16,6 @@
 #include <unistd.h>
 
 #define SUMMARY_NS CLOCK_NS_PER_S
-
-struct report {
-	struct loop *loop;
-	struct log_sink *sink;
-	enum log_level level;   /* of superd's own lines */
-	int forced_level;       /* of every line; -1: each service's own */
-	struct loop_timer tick; /* runs while a summary is pending */
-	struct summary *pending;
-	long rss_kb; /* superd's own peak: a child's starts from it */
-	int64_t rss_ns;
-};
 
 /* What repeats, by service and reason: at most one line a second. */
 struct summary {
@@ -41,17 +31,10 @@ struct summary {
 	struct peer peer;
 	pid_t pid;
 	int code;
-	const char *path;     /* the configuration's */
-	const char *endpoint; /* the configuration's */
+	const char *path;     /* the configuration's, */
+	const char *endpoint; /* the configuration's, */
+	char *kept[2];        /* or copies, owned, where that one may go before they are told */
 	char text[96];
-};
-
-struct report_subject {
-	struct report *report;
-	const struct conf_service *conf;
-	struct log_sink *sink;
-	struct report_counts counts;
-	struct summary *summaries; /* made when first needed */
 };
 
 static void report_tick(struct loop_timer *timer);
@@ -94,13 +77,41 @@ struct report_subject *report_subject_new(
 	return subject;
 }
 
+/* What it still has to tell of must not point into the old configuration. Without memory for a
+   copy the line is told without it. */
+static void summary_keep(struct summary *summary)
+{
+	if (summary->path != NULL && summary->kept[0] == NULL)
+		summary->kept[0] = strdup(summary->path);
+	if (summary->endpoint != NULL && summary->kept[1] == NULL)
+		summary->kept[1] = strdup(summary->endpoint);
+	summary->path = summary->kept[0];
+	summary->endpoint = summary->kept[1];
+}
+
+void report_subject_set(
+	struct report_subject *subject, const struct conf_service *conf, struct log_sink *sink)
+{
+	for (struct summary *at = subject->summaries; at != NULL; at = at->next)
+		summary_keep(at);
+	subject->conf = conf;
+	if (sink != NULL) {
+		log_sink_close(subject->sink);
+		subject->sink = sink;
+	}
+}
+
 const struct report_counts *report_subject_counts(const struct report_subject *subject)
 {
 	return &subject->counts;
 }
 
-/* Whether the service's lines of that level are wanted. */
-static bool subject_wants(const struct report_subject *subject, enum log_level level)
+void report_subject_restore(struct report_subject *subject, const struct report_counts *counts)
+{
+	subject->counts = *counts;
+}
+
+bool report_subject_wants(const struct report_subject *subject, enum log_level level)
 {
 	int forced = subject->report->forced_level;
 
@@ -111,7 +122,8 @@ static bool subject_wants(const struct report_subject *subject, enum log_level l
 static void subject_begin(const struct report_subject *subject, struct log_record *record,
 	enum conf_event event, enum log_level level, const char *name)
 {
-	bool wanted = (subject->conf->log.events & event) != 0 && subject_wants(subject, level);
+	bool wanted =
+		(subject->conf->log.events & event) != 0 && report_subject_wants(subject, level);
 
 	log_begin(record, wanted ? subject->sink : NULL, level, name);
 	log_string(record, "service", subject->conf->name);
@@ -189,6 +201,7 @@ void report_exit(struct report_subject *subject, const struct report_session *se
 {
 	struct log_record record;
 
+	histogram_add(&subject->counts.life, histogram_bounds_life(), elapsed_ns);
 	if (WIFSIGNALED(status))
 		subject->counts.exited_signal++;
 	else if (WEXITSTATUS(status) != 0)
@@ -210,6 +223,11 @@ void report_exit(struct report_subject *subject, const struct report_session *se
 	if (usage->ru_maxrss > report_own_rss_kb(subject->report))
 		log_int(&record, "rss_kb", usage->ru_maxrss);
 	log_end(&record);
+}
+
+void report_started(struct report_subject *subject, int64_t took_ns)
+{
+	histogram_add(&subject->counts.start, histogram_bounds_start(), took_ns);
 }
 
 void report_deadline(
@@ -256,6 +274,17 @@ static void summary_write_error(struct summary *summary)
 	log_end(&record);
 }
 
+/* Forgets what the last event was about. */
+static void summary_clear(struct summary *summary)
+{
+	summary->path = NULL;
+	summary->endpoint = NULL;
+	for (size_t i = 0; i < 2; i++) {
+		free(summary->kept[i]);
+		summary->kept[i] = NULL;
+	}
+}
+
 static void summary_write(struct summary *summary, int64_t now_ns)
 {
 	if (summary->count == 0)
@@ -264,6 +293,7 @@ static void summary_write(struct summary *summary, int64_t now_ns)
 		summary_write_refusal(summary);
 	else
 		summary_write_error(summary);
+	summary_clear(summary);
 	summary->count = 0;
 	summary->told_ns = now_ns;
 }
@@ -293,6 +323,18 @@ static void report_tick(struct loop_timer *timer)
 	}
 	if (report->pending != NULL)
 		loop_timer_start(report->loop, &report->tick, next_ns);
+}
+
+void report_flush(struct report *report)
+{
+	struct summary *summary;
+
+	while ((summary = report->pending) != NULL) {
+		report->pending = summary->next_pending;
+		summary->pending = false;
+		summary_write(summary, loop_now_ns(report->loop));
+	}
+	loop_timer_stop(report->loop, &report->tick);
 }
 
 /* The summary of that reason, made when first needed; NULL where memory is out. */
@@ -359,6 +401,7 @@ void report_subject_free(struct report_subject *subject)
 		if (summary->pending)
 			report_forget(subject->report, summary);
 		summary_write(summary, 0);
+		summary_clear(summary);
 		free(summary);
 	}
 	log_sink_close(subject->sink);
@@ -389,6 +432,7 @@ void report_error(struct report_subject *subject, const struct report_failure *f
 	summary->peer = failure->peer != NULL ? *failure->peer : (struct peer){0};
 	summary->pid = failure->pid;
 	summary->code = failure->code;
+	summary_clear(summary);
 	summary->path = failure->path;
 	summary->endpoint = failure->endpoint;
 	summary->text[0] = '\0';
@@ -404,8 +448,8 @@ void report_stderr(
 {
 	struct log_record record;
 
-	log_begin(&record, subject_wants(subject, LEVEL_INFO) ? subject->sink : NULL, LEVEL_INFO,
-		"stderr");
+	log_begin(&record, report_subject_wants(subject, LEVEL_INFO) ? subject->sink : NULL,
+		LEVEL_INFO, "stderr");
 	log_string(&record, "service", subject->conf->name);
 	log_bytes(&record, "text", text, length);
 	if (dropped > 0)
@@ -430,31 +474,5 @@ void report_open(struct report_subject *subject, const char *endpoint)
 
 	subject_begin(subject, &record, EVENT_ERROR, LEVEL_NOTICE, "listen");
 	log_string(&record, "endpoint", endpoint);
-	log_end(&record);
-}
-
-void report_daemon(struct report *report, enum log_level level, const char *event, const char *key,
-	const char *text)
-{
-	struct log_record record;
-
-	log_begin(&record, level <= report->level ? report->sink : NULL, level, event);
-	if (key != NULL && text != NULL)
-		log_string(&record, key, text);
-	log_end(&record);
-}
-
-void report_start(struct report *report, const struct report_facts *facts)
-{
-	struct log_record record;
-
-	log_begin(&record, LEVEL_NOTICE <= report->level ? report->sink : NULL, LEVEL_NOTICE,
-		"start");
-	log_string(&record, "version", PACKAGE_VERSION);
-	log_int(&record, "pid", getpid());
-	log_int(&record, "services", (int64_t)facts->services);
-	log_int(&record, "listeners", (int64_t)facts->listeners);
-	log_string(&record, "loop", facts->loop);
-	log_string(&record, "spawn", facts->spawn);
 	log_end(&record);
 }

@@ -11,12 +11,14 @@
 #include "superd/addr.h"
 #include "superd/conf.h"
 #include "superd/error.h"
+#include "superd/histogram.h"
 #include "superd/log.h"
 #include "superd/loop.h"
 
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #define REPORT_REASONS 16 /* refusal reasons, at most: callers number theirs from 0 */
@@ -41,6 +43,8 @@ struct report_counts {
 	uint64_t exited_ok;
 	uint64_t exited_nonzero;
 	uint64_t exited_signal;
+	struct histogram start; /* from accept to exec, of programs that got there */
+	struct histogram life;  /* of programs that have ended */
 };
 
 /* One service as the log knows it. */
@@ -56,7 +60,17 @@ struct report_subject *report_subject_new(
 /* Tells what is still pending and frees. */
 void report_subject_free(struct report_subject *subject);
 
+/*
+ * The service has another configuration from now on; what is still to be told of the old one is
+ * copied. sink takes the place of the one it has, which is closed; NULL: it stays.
+ */
+void report_subject_set(
+	struct report_subject *subject, const struct conf_service *conf, struct log_sink *sink);
+
 const struct report_counts *report_subject_counts(const struct report_subject *subject);
+
+/* Goes on counting from counts. */
+void report_subject_restore(struct report_subject *subject, const struct report_counts *counts);
 
 /* One connection or one run of a wait program, as every line about it names it. */
 struct report_session {
@@ -69,6 +83,9 @@ struct report_session {
 
 void report_accept(
 	struct report_subject *subject, const struct report_session *session, unsigned running);
+
+/* A program runs, took_ns after its connection was accepted: counted, no line. */
+void report_started(struct report_subject *subject, int64_t took_ns);
 
 /* A program's time is over: limit is the option that says so, "time" or "idle". */
 void report_deadline(
@@ -115,8 +132,67 @@ struct report_facts {
 
 void report_start(struct report *report, const struct report_facts *facts);
 
+/* What a superd says of itself that has taken over. */
+struct report_takeover {
+	int64_t pause_ms; /* how long nobody was served */
+	size_t services;
+	size_t listeners; /* open ones */
+	size_t programs;
+};
+
+void report_upgrade(struct report *report, const struct report_takeover *takeover);
+
+/* Tells what waits for its second, now. */
+void report_flush(struct report *report);
+
+/* From now on every line is of that level or above, whatever the configuration says; -1: as it
+   says, and level is that of superd's own lines. */
+void report_set_level(struct report *report, int forced_level, enum log_level level);
+
+/* The level that every line is held against; -1: none. */
+int report_forced_level(const struct report *report);
+
+/* A control client had something done: verb and argument (NULL: none) are its words. */
+void report_control(
+	struct report *report, const struct ucred *peer, const char *verb, const char *argument);
+
+/* A control client was turned away. */
+void report_denied(struct report *report, const struct ucred *peer);
+
+/* One service at a glance, for SIGUSR1. */
+struct report_glance {
+	const char *state;
+	size_t listeners; /* open ones */
+	size_t sockets;   /* that it is to have */
+	unsigned running;
+	unsigned instances;
+};
+
+void report_status(struct report_subject *subject, const struct report_glance *glance);
+
 /* superd's other own lines: "stop", "signal", "ready", ...; text may be NULL. */
 void report_daemon(struct report *report, enum log_level level, const char *event, const char *key,
 	const char *text);
+
+/* superd's own lines go to sink (NULL: where they went), from level on, unless one is forced. */
+void report_set_log(struct report *report, struct log_sink *sink, enum log_level level);
+
+/* A step of superd's own that failed (LEVEL_ERROR: event=error) or went through with a remark
+   (event=warning). */
+void report_problem(
+	struct report *report, enum log_level level, const char *step, const char *text);
+
+/* What a reload has done. */
+struct report_reload_facts {
+	uint64_t generation;
+	size_t added;
+	size_t changed;
+	size_t removed;
+	size_t kept;
+	int64_t ms;
+	uint64_t count; /* of reloads since the last such line */
+};
+
+void report_reload(struct report *report, const struct report_reload_facts *facts);
 
 #endif

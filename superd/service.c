@@ -18,16 +18,28 @@
 
 const char *service_state_name(enum service_state state)
 {
-	static const char *const names[] = {
-		"stopped", "listening", "full", "busy", "starved", "throttled"};
+	static const char *const names[] = {"stopped", "listening", "full", "busy", "starved",
+		"throttled", "paused", "draining"};
 
 	return names[state];
+}
+
+/* Whether a program has every socket of it. */
+static bool group_is_busy(const struct service_group *group)
+{
+	if (group->busy != 0)
+		return true;
+	for (size_t i = 0; i < group->count; i++) {
+		if (group->listeners[i].held == 0)
+			return false;
+	}
+	return true;
 }
 
 static bool service_all_busy(const struct service *service)
 {
 	for (size_t i = 0; i < service->group_count; i++) {
-		if (service->groups[i].busy == 0)
+		if (!group_is_busy(&service->groups[i]))
 			return false;
 	}
 	return true;
@@ -35,8 +47,12 @@ static bool service_all_busy(const struct service *service)
 
 enum service_state service_state(const struct service *service)
 {
+	if (service->draining || (service->stopped && service->running > 0))
+		return SERVICE_DRAINING;
 	if (service->stopped)
 		return SERVICE_STOPPED;
+	if (service->paused)
+		return SERVICE_PAUSED;
 	if (service->throttle.slot != 0)
 		return SERVICE_THROTTLED;
 	if (service->starved)
@@ -46,12 +62,20 @@ enum service_state service_state(const struct service *service)
 	return service_all_busy(service) ? SERVICE_BUSY : SERVICE_LISTENING;
 }
 
+void service_pause(struct service *service, bool paused)
+{
+	service->paused = paused;
+	service_update_watch(service);
+}
+
 /* Whether the group's sockets are to be watched while the service is in state. */
 static bool group_wants_watch(const struct service_group *group, enum service_state state)
 {
+	if (group->busy != 0)
+		return false;
 	switch (state) {
 	case SERVICE_LISTENING:
-		return group->busy == 0;
+		return true;
 	case SERVICE_FULL: /* who comes now is refused, or waits in the kernel's backlog */
 		return !group->wait && group->service->conf->limits.on_full == ON_FULL_REFUSE;
 	default:
@@ -59,13 +83,22 @@ static bool group_wants_watch(const struct service_group *group, enum service_st
 	}
 }
 
-static void service_open_failed(struct listener *listener, const struct error *error)
+void service_open_failed(struct listener *listener, const struct error *error)
 {
 	struct service_group *group = listener->owner;
 
 	report_error(group->service->report,
 		&(struct report_failure){
 			.step = "listen", .text = error->text, .endpoint = listener->conf->text});
+}
+
+/* Turns clients away where closing the socket does that: see service_drain(). */
+static void group_close(struct service_group *group)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		if (!group->listeners[i].lent && group->listeners[i].held == 0)
+			listener_close(&group->listeners[i]);
+	}
 }
 
 void service_update_watch(struct service *service)
@@ -77,17 +110,21 @@ void service_update_watch(struct service *service)
 		struct service_group *group = &service->groups[i];
 		bool watched = group_wants_watch(group, state);
 
+		if (service->draining && group->busy == 0)
+			group_close(group);
 		if (group->watched == watched)
 			continue;
 		group->watched = watched;
 		for (size_t j = 0; j < group->count; j++) {
-			if (listener_watch(&group->listeners[j], watched, &error) != 0)
-				service_open_failed(&group->listeners[j], &error);
+			struct listener *listener = &group->listeners[j];
+
+			if (listener_watch(listener, watched && listener->held == 0, &error) != 0)
+				service_open_failed(listener, &error);
 		}
 	}
 }
 
-static void service_ready(struct listener *listener)
+void service_ready(struct listener *listener)
 {
 	struct service_group *group = listener->owner;
 
@@ -98,19 +135,18 @@ static void service_ready(struct listener *listener)
 	service_update_watch(group->service);
 }
 
-/* A listener that has just been opened is not watched yet: the group is looked at again. */
-static void group_refresh(struct service_group *group)
+void service_group_refresh(struct service_group *group)
 {
 	group->watched = false;
 	service_update_watch(group->service);
 }
 
-static void service_opened(struct listener *listener)
+void service_opened(struct listener *listener)
 {
 	struct service_group *group = listener->owner;
 
 	report_open(group->service->report, listener->conf->text);
-	group_refresh(group);
+	service_group_refresh(group);
 }
 
 static void service_throttle_over(struct loop_timer *timer)
@@ -126,49 +162,20 @@ static void service_stderr_line(void *owner, const char *text, size_t length, ui
 	report_stderr(service->report, text, length, dropped);
 }
 
-/* Whether socket b belongs to the group that began with socket a. */
-static bool sockets_together(const struct conf_socket *a, const struct conf_socket *b)
+struct errpipe *service_make_errpipe(struct service *service)
 {
-	return a->type != SOCK_DGRAM && b->type != SOCK_DGRAM;
+	return errpipe_new(service->context->loop, service_stderr_line, service);
 }
 
-/*
- * Cuts the sockets into groups: all that are accepted on or handed over together, then each
- * datagram socket alone. The listeners are laid out group by group.
- */
-static int service_make_groups(struct service *service)
+static int service_make_sockets(struct service *service)
 {
-	static const struct listener_events events = {
-		.ready_cb = service_ready,
-		.opened_cb = service_opened,
-		.failed_cb = service_open_failed,
-	};
-	const struct conf_service *conf = service->conf;
-	struct service_group *group = NULL;
-	size_t placed = 0;
+	struct service_sockets sockets;
+	int result = service_sockets_make(service, service->conf, &sockets);
 
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t i = 0; i < conf->socket_count; i++) {
-			const struct conf_socket *socket = &conf->sockets[i];
-
-			if ((socket->type == SOCK_DGRAM) != (pass == 1))
-				continue;
-			if (group == NULL || !sockets_together(group->listeners[0].conf, socket)) {
-				group = &service->groups[service->group_count++];
-				group->service = service;
-				group->wait = socket->wait;
-				group->listeners = &service->listeners[placed];
-			}
-			listener_init(&service->listeners[placed++], conf, socket, &events,
-				service->context->loop, group);
-			group->count++;
-		}
-	}
-	for (size_t i = 0; i < service->group_count; i++) {
-		if (service->groups[i].wait && service_wait_init(&service->groups[i]) != 0)
-			return -1;
-	}
-	return 0;
+	service->listeners = sockets.listeners;
+	service->groups = sockets.groups;
+	service->group_count = sockets.group_count;
+	return result;
 }
 
 int service_new(struct service_context *context, const struct conf_service *conf,
@@ -184,24 +191,30 @@ int service_new(struct service_context *context, const struct conf_service *conf
 	made->context = context;
 	made->stopped = true;
 	made->throttle.fire_cb = service_throttle_over;
+	made->gone.service = made;
+	made->gone.wait = true;
 	made->report = report_subject_new(context->report, conf, sink);
 	if (made->report == NULL)
 		log_sink_close(sink);
-	made->listeners = calloc(conf->socket_count + 1, sizeof(*made->listeners));
-	made->groups = calloc(conf->socket_count + 1, sizeof(*made->groups));
 	made->sources = limit_new();
 	if (conf->stderr_to == STDERR_LOG)
-		made->errpipe = errpipe_new(context->loop, service_stderr_line, made);
+		made->errpipe = service_make_errpipe(made);
 	if (made->sources != NULL)
 		limit_set_policy(made->sources, &conf->limits.sources);
-	if (made->report == NULL || made->listeners == NULL || made->groups == NULL ||
-		made->sources == NULL || service_make_groups(made) != 0 ||
+	if (made->report == NULL || made->sources == NULL || service_make_sockets(made) != 0 ||
 		(conf->stderr_to == STDERR_LOG && made->errpipe == NULL)) {
 		service_free(made);
 		return error_set(error, ENOMEM, "service %s", conf->name);
 	}
 	*service = made;
 	return 0;
+}
+
+int service_need_errpipe(struct service *service)
+{
+	if (service->errpipe == NULL)
+		service->errpipe = service_make_errpipe(service);
+	return service->errpipe != NULL ? 0 : -1;
 }
 
 static void service_unstarve(struct service *service)
@@ -219,34 +232,76 @@ void service_free(struct service *service)
 {
 	service_stop(service);
 	service_unstarve(service);
-	for (size_t i = 0; i < service->group_count; i++) {
-		free(service->groups[i].fds);
-		free(service->groups[i].names);
-	}
+	service_sockets_free(&(struct service_sockets){.listeners = service->listeners,
+		.groups = service->groups,
+		.group_count = service->group_count});
 	errpipe_free(service->errpipe);
 	limit_free(service->sources);
 	report_subject_free(service->report);
-	free(service->groups);
-	free(service->listeners);
 	free(service);
+}
+
+size_t service_open_count(const struct service *service)
+{
+	size_t open = 0;
+
+	for (size_t i = 0; i < service->conf->socket_count; i++)
+		open += service->listeners[i].state == LISTENER_OPEN ||
+			service->listeners[i].state == LISTENER_COVERED;
+	return open;
+}
+
+/* Opens what is closed. Returns how many are open then. */
+static size_t service_open(struct service *service)
+{
+	struct error error;
+
+	for (size_t i = 0; i < service->conf->socket_count; i++) {
+		struct listener *listener = &service->listeners[i];
+
+		if (listener->state != LISTENER_CLOSED ||
+			(service->draining && !listener_is_given(listener)))
+			continue;
+		if (listener_open(listener, &error) != 0)
+			service_open_failed(listener, &error);
+	}
+	service_update_watch(service);
+	return service_open_count(service);
 }
 
 size_t service_start(struct service *service)
 {
-	struct error error;
-	size_t open = 0;
-
 	service->stopped = false;
-	for (size_t i = 0; i < service->conf->socket_count; i++) {
-		struct listener *listener = &service->listeners[i];
+	return service_open(service);
+}
 
-		if (listener_open(listener, &error) == 0)
-			open++;
-		else
-			service_open_failed(listener, &error);
+/* What a wait program has left, set right or opened anew before it is watched again. */
+static void service_recover(struct service *service)
+{
+	struct error error;
+
+	for (size_t i = 0; i < service->group_count; i++) {
+		struct service_group *group = &service->groups[i];
+
+		for (size_t j = 0; group->wait && group->busy == 0 && j < group->count; j++) {
+			if (listener_recover(&group->listeners[j], &error) != 0)
+				service_open_failed(&group->listeners[j], &error);
+		}
 	}
-	service_update_watch(service);
-	return open;
+}
+
+void service_drain(struct service *service, bool draining)
+{
+	if (service->stopped || service->draining == draining)
+		return;
+	service->draining = draining;
+	if (draining) {
+		service_update_watch(service);
+	} else {
+		service_recover(service);
+		service_open(service);
+	}
+	report_state(service->report, service_state_name(service_state(service)), 0);
 }
 
 void service_stop(struct service *service)
@@ -254,8 +309,13 @@ void service_stop(struct service *service)
 	service->stopped = true;
 	loop_timer_stop(service->context->loop, &service->throttle);
 	for (size_t i = 0; service->listeners != NULL && i < service->conf->socket_count; i++) {
-		if (service->listeners[i].conf != NULL)
-			listener_close(&service->listeners[i]);
+		struct listener *listener = &service->listeners[i];
+
+		if (listener->conf == NULL)
+			continue;
+		if (listener->held != 0)
+			service_hold(service->context, listener, 0);
+		listener_close(listener);
 	}
 	for (size_t i = 0; i < service->group_count; i++)
 		service->groups[i].watched = false;
@@ -352,6 +412,9 @@ void service_reaped(
 		service_report_failure(service, child);
 		service_note_failure(service);
 	} else {
+		if (child->failure->ready_ns > 0)
+			report_started(
+				service->report, child->failure->ready_ns - child->started_ns);
 		report_exit(service->report,
 			&(struct report_session){
 				.id = child->id, .peer = &child->peer, .pid = child->pid},
@@ -359,11 +422,18 @@ void service_reaped(
 		if (group == NULL)
 			service_note_success(service);
 	}
-	if (group != NULL)
+	if (group != NULL) {
 		service_wait_end(group, child, status);
+		service_release(service->context, child->pid);
+	}
 	if (service->running == 0 && service->errpipe != NULL)
 		errpipe_idle(service->errpipe);
 	service_update_watch(service);
+}
+
+void service_started(struct service *service, int64_t took_ns)
+{
+	report_started(service->report, took_ns);
 }
 
 void service_stuck(struct service *service, pid_t pid)

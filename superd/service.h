@@ -27,6 +27,8 @@ enum service_state {
 	SERVICE_BUSY,      /* every socket is a wait program's */
 	SERVICE_STARVED,   /* no descriptors, processes or slots for another program */
 	SERVICE_THROTTLED, /* its program keeps failing */
+	SERVICE_PAUSED,    /* by superctl pause */
+	SERVICE_DRAINING,  /* it accepts nobody any more; what runs may finish */
 };
 
 /* "stopped", "listening", ... */
@@ -41,10 +43,12 @@ struct service_context {
 	struct children *children;
 	struct report *report;
 	const struct conf *conf;
-	int null_fd;               /* /dev/null, low: where a new program's table reaches */
-	unsigned load_permille;    /* the 1-minute load, */
-	int64_t load_ns;           /* and when it was read; 0: never */
+	struct inherit *given;  /* sockets that superd was given, for listeners to take; or NULL */
+	int null_fd;            /* /dev/null, low: where a new program's table reaches */
+	unsigned load_permille; /* the 1-minute load, */
+	int64_t load_ns;        /* and when it was read; 0: never */
 	struct sockdiag *sockdiag; /* NULL: no service has `idle` */
+	struct listener *held;     /* those with `held`: a program of another group has them */
 	struct child *idle;        /* whose silence is to be asked for at the end of the turn */
 	uint64_t last_id;          /* of connections and wait programs */
 	struct service *starved;   /* waiting for descriptors, processes or slots */
@@ -72,11 +76,19 @@ struct service {
 	struct listener *listeners; /* one for each socket of conf, grouped */
 	struct service_group *groups;
 	size_t group_count;
+	struct service_group gone; /* of wait programs whose sockets it has no more: without any */
 	bool stopped;
-	bool starved; /* in context->starved */
+	bool paused;
+	bool draining; /* by service_drain() */
+	bool starved;  /* in context->starved */
 	struct service *starved_next;
-	unsigned running; /* its entries in the child table */
+	struct service *retired_next; /* of a service_list */
+	bool planned;                 /* reload: it stands in the new configuration */
+	int place;                    /* upgrade: in what is handed over */
+	unsigned running;             /* its entries in the child table */
+	unsigned accept_failures; /* of accept(2) in a row, which do not starve it by themselves */
 	struct limit *sources;
+	bool recount;            /* sources was emptied: its live children are to be given to it */
 	struct errpipe *errpipe; /* NULL unless stderr = log */
 	struct report_subject *report;
 	unsigned failures;          /* in a row */
@@ -101,13 +113,52 @@ size_t service_start(struct service *service);
 /* Closes the listeners; running programs go on. */
 void service_stop(struct service *service);
 
+/*
+ * Begins or ends (resume) the draining of one service: its listeners are closed, so that clients
+ * are turned away at once and go elsewhere, and its running programs finish. A socket that
+ * somebody else holds too is only not watched, for closing it would turn nobody away: one that
+ * superd was lent, and that of a running wait program until it ends. Idempotent; the end reports
+ * what cannot be opened again, which is tried on.
+ */
+void service_drain(struct service *service, bool draining);
+
+/* How many of its listeners are open. */
+size_t service_open_count(const struct service *service);
+
 enum service_state service_state(const struct service *service);
+
+/* Whether who comes is left in the kernel's backlog from now on (a datagram in its socket);
+   running programs go on. */
+void service_pause(struct service *service, bool paused);
+
+/* Asks a running program to end, as if its time were over. Nothing where it was asked before. */
+void service_end_program(struct child *child);
+
+/* A start of it went well and took that long. */
+void service_started(struct service *service, int64_t took_ns);
 
 /*
  * The one place that decides whether listeners are watched, from state and counts. Idempotent;
  * called after every change of either.
  */
 void service_update_watch(struct service *service);
+
+/*
+ * A program that was started by a superd before this one is a program of service from now on.
+ * child has everything but its owner and what it runs on: a connection (group NULL), or the group
+ * of sockets that begins with the endpoint group, by the mark that group had then. Its deadline
+ * is due at due_ns (0: it has none).
+ */
+void service_adopt(struct service *service, struct child *child, const char *group, int64_t mark_ns,
+	int64_t due_ns);
+
+/* The wait program pid has the listener's socket, whether the listener's group is busy with it or
+   not. Nothing where there is no such program. */
+void service_adopt_socket(struct service *service, struct listener *listener, pid_t pid);
+
+/* Makes sure that there is an errpipe, for programs that were started with one. Returns 0, or -1
+   (out of memory). */
+int service_need_errpipe(struct service *service);
 
 /* A program of this service has ended; its entry no longer counts. */
 void service_reaped(

@@ -11,6 +11,7 @@
 #include "superd/sockdiag.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -70,12 +71,15 @@ static bool accept_failed(struct service *service, struct listener *listener, in
 		if (listener_recover(listener, &error) != 0)
 			listener->events->failed_cb(listener, &error);
 		break;
-	case EINTR:
-	case ECONNABORTED:
-		return true;
-	default:
+	default: /* gone with its connection; where that never ends, nothing of it was true */
+		if (++service->accept_failures >= TURN_BUDGET)
+			service_starve(service);
+		else if (code == EINTR || code == ECONNABORTED)
+			return true;
 		break;
 	}
+	if (service->starved)
+		service->accept_failures = 0;
 	report_error(service->report,
 		&(struct report_failure){
 			.step = "accept", .code = code, .endpoint = listener->conf->text});
@@ -139,6 +143,18 @@ static enum admit_verdict accept_verdict(struct service *service, const struct p
 	return admit_check(conf, &facts);
 }
 
+/* Keeps what is needed to ask the kernel how long the connection has been silent. */
+static void accept_note_idle(const struct service *service, struct child *child, int fd)
+{
+	const char *device = service->conf->bind_device;
+
+	if (sockdiag_cookie(fd, &child->cookie) != 0)
+		return;
+	child->bound = device != NULL ? if_nametoindex(device) : 0;
+	child->idle_ns = service->conf->limits.idle_ns;
+	child->active_ns = loop_now_ns(service->context->loop);
+}
+
 /* The accepted connection: refused, or given its program. Returns its cost; 0 ends the turn. */
 static int accept_connection(struct service *service, const struct listener *listener,
 	struct spawn_slot *slot, struct child *child, int fd)
@@ -153,11 +169,9 @@ static int accept_connection(struct service *service, const struct listener *lis
 	}
 	accept_banner(service, fd);
 	accept_local(listener, fd, &local);
-	if (service->conf->limits.idle_ns > 0 && local.family != AF_UNSPEC &&
-		sockdiag_cookie(fd, &child->cookie) == 0) {
-		child->local = local;
-		child->active_ns = loop_now_ns(service->context->loop);
-	}
+	child->local = local;
+	if (service->conf->limits.idle_ns > 0 && local.family != AF_UNSPEC)
+		accept_note_idle(service, child, fd);
 	if (service_launch(service, &(struct service_launch){.slot = slot,
 					    .child = child,
 					    .listener = listener,
@@ -198,6 +212,7 @@ static int accept_one(struct service *service, struct listener *listener)
 		service_unprepare(service, slot, child);
 		return accept_failed(service, listener, code) ? ACCEPT_COST : 0;
 	}
+	service->accept_failures = 0;
 	peer_set(&child->peer, (struct sockaddr *)&address, length);
 	if (addr_family(&listener->conf->addr) == AF_UNIX &&
 		peer_set_credentials(&child->peer, fd) != 0) {

@@ -5,6 +5,9 @@
  * Silence is the kernel's to know: superd holds no descriptor of the connection and asks, by the
  * socket's cookie, when the last byte went either way (sock_diag(7)). A timer says when it can
  * first be too long ago; those that fire in one turn are asked about together at its end.
+ *
+ * What a program may is settled when it starts and kept in its entry of the child table: a reload
+ * that changes `time` or `idle` is for those that come after it.
  */
 #include "config.h"
 #include "superd/service_private.h"
@@ -12,7 +15,6 @@
 #include "superd/clock.h"
 #include "superd/sockdiag.h"
 
-#include <net/if.h>
 #include <signal.h>
 
 #define IDLE_BATCH 256
@@ -33,23 +35,14 @@ static void deadline_arm(struct child *child, int64_t due_ns)
 		children_signal(context->children, child, SIGKILL); /* no memory to wait with */
 }
 
-/* When the program's time is over; INT64_MAX: never. */
-static int64_t deadline_of_time(const struct child *child)
-{
-	int64_t time_ns = ((const struct service *)child->owner)->conf->limits.time_ns;
-
-	return time_ns > 0 ? child->started_ns + time_ns : INT64_MAX;
-}
-
 /* The next look at the child, which has been silent since silent_ns on the monotonic clock. */
 static void deadline_next(struct child *child, int64_t silent_ns)
 {
-	int64_t idle_ns = ((const struct service *)child->owner)->conf->limits.idle_ns;
-	int64_t due_ns = deadline_of_time(child);
+	int64_t due_ns = child->ends_ns;
 	int64_t idle_due_ns;
 
 	if (child->cookie != 0) {
-		idle_due_ns = silent_ns + idle_ns + IDLE_STEP_NS - 1;
+		idle_due_ns = silent_ns + child->idle_ns + IDLE_STEP_NS - 1;
 		idle_due_ns -= idle_due_ns % IDLE_STEP_NS;
 		due_ns = due_ns < idle_due_ns ? due_ns : idle_due_ns;
 	}
@@ -57,18 +50,27 @@ static void deadline_next(struct child *child, int64_t silent_ns)
 		deadline_arm(child, due_ns);
 }
 
-/* Its time is over, by the option limit. */
-static void deadline_sentence(struct child *child, const char *limit)
+void service_end_program(struct child *child)
 {
 	const struct service *service = child->owner;
 	struct service_context *context = service->context;
 
+	if (child->overdue)
+		return;
 	child->overdue = true;
 	children_signal(context->children, child, SIGTERM);
+	deadline_arm(child, loop_now_ns(context->loop) + context->conf->grace_ns);
+}
+
+/* Its time is over, by the option limit. */
+static void deadline_sentence(struct child *child, const char *limit)
+{
+	const struct service *service = child->owner;
+
+	service_end_program(child);
 	report_deadline(service->report,
 		&(struct report_session){.id = child->id, .peer = &child->peer, .pid = child->pid},
 		limit);
-	deadline_arm(child, loop_now_ns(context->loop) + context->conf->grace_ns);
 }
 
 static void deadline_fire(struct loop_timer *timer)
@@ -79,7 +81,7 @@ static void deadline_fire(struct loop_timer *timer)
 
 	if (child->overdue) {
 		children_signal(context->children, child, SIGKILL);
-	} else if (loop_now_ns(context->loop) >= deadline_of_time(child)) {
+	} else if (loop_now_ns(context->loop) >= child->ends_ns) {
 		deadline_sentence(child, "time");
 	} else {
 		child->idle_next = context->idle;
@@ -89,14 +91,23 @@ static void deadline_fire(struct loop_timer *timer)
 
 void service_deadline_start(struct child *child)
 {
+	int64_t time_ns = ((const struct service *)child->owner)->conf->limits.time_ns;
+
+	child->ends_ns = time_ns > 0 ? child->started_ns + time_ns : INT64_MAX;
 	child->deadline.fire_cb = deadline_fire;
 	deadline_next(child, child->started_ns);
+}
+
+void service_deadline_resume(struct child *child, int64_t due_ns)
+{
+	child->deadline.fire_cb = deadline_fire;
+	if (due_ns > 0)
+		deadline_arm(child, due_ns);
 }
 
 /* What the kernel said of one connection: another look later, or the end. */
 static void idle_decide(struct child *child, const struct sockdiag_query *query, int64_t now_ns)
 {
-	int64_t idle_ns = ((const struct service *)child->owner)->conf->limits.idle_ns;
 	int64_t silent_ns = (int64_t)query->silent_ms * CLOCK_NS_PER_MS;
 
 	if (query->result == SOCKDIAG_GONE) /* nothing will ever move on it again */
@@ -104,7 +115,7 @@ static void idle_decide(struct child *child, const struct sockdiag_query *query,
 	else if (query->result == SOCKDIAG_FAILED) /* not known: nobody is ended for that */
 		silent_ns = 0;
 	child->active_ns = now_ns - silent_ns;
-	if (silent_ns >= idle_ns)
+	if (silent_ns >= child->idle_ns)
 		deadline_sentence(child, "idle");
 	else
 		deadline_next(child, child->active_ns);
@@ -112,12 +123,10 @@ static void idle_decide(struct child *child, const struct sockdiag_query *query,
 
 static struct sockdiag_query idle_query(const struct child *child)
 {
-	const char *device = ((const struct service *)child->owner)->conf->bind_device;
-
 	return (struct sockdiag_query){.local = child->local,
 		.peer = child->peer,
 		.cookie = child->cookie,
-		.bound = device != NULL ? if_nametoindex(device) : 0,
+		.bound = child->bound,
 		.accepted_ns = child->started_ns};
 }
 

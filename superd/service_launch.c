@@ -44,7 +44,8 @@ static int launch_stderr(struct service *service)
 		if (fd >= 0)
 			return fd;
 		report_error(service->report,
-			&(struct report_failure){.step = "stderr", .code = error.code});
+			&(struct report_failure){
+				.step = "stderr", .code = error.code, .path = service->conf->path});
 		return service->context->null_fd;
 	}
 }

@@ -24,9 +24,8 @@
 #define AT_ONCE_NS CLOCK_NS_PER_S /* a program that ran longer has done something */
 #define MARK_EMPTY INT64_C(-1)    /* nobody waits */
 
-int service_wait_init(struct service_group *group)
+int service_wait_init(struct service_group *group, const char *name)
 {
-	const char *name = group->service->conf->name;
 	size_t each = strlen(name) + 1;
 
 	group->fds = calloc(group->count, sizeof(*group->fds));
@@ -66,7 +65,7 @@ static int64_t mark_stream(const struct service_group *group)
 		socklen_t length = sizeof(info);
 		struct pollfd ready = {.fd = group->listeners[i].fd, .events = POLLIN};
 
-		if (ready.fd < 0)
+		if (ready.fd < 0 || group->listeners[i].held != 0)
 			continue;
 		if (getsockopt(ready.fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0)
 			waiting += info.tcpi_unacked; /* of a listener: its accept queue */
@@ -92,7 +91,7 @@ static size_t wait_gather(struct service_group *group)
 	size_t count = 0;
 
 	for (size_t i = 0; i < group->count; i++) {
-		if (group->listeners[i].state != LISTENER_OPEN)
+		if (group->listeners[i].state != LISTENER_OPEN || group->listeners[i].held != 0)
 			continue;
 		group->fds[count++] = group->listeners[i].fd;
 		if (out != group->names)
@@ -170,10 +169,51 @@ static void wait_judge(struct service_group *group, const struct child *child, i
 void service_wait_end(struct service_group *group, const struct child *child, int status)
 {
 	group->busy = 0;
-	if (group->service->stopped)
+	if (group->service->stopped || group->service->draining)
 		return;
-	for (size_t i = 0; i < group->count; i++)
-		wait_recover(group, &group->listeners[i]);
-	if (child->failure->step == STEP_OK && !child->stuck)
+	for (size_t i = 0; i < group->count; i++) {
+		if (group->listeners[i].held == 0)
+			wait_recover(group, &group->listeners[i]);
+	}
+	if (group->wait && group->count > 0 && child->failure->step == STEP_OK && !child->stuck)
 		wait_judge(group, child, status);
+}
+
+void service_hold(struct service_context *context, struct listener *listener, pid_t pid)
+{
+	struct listener **link = &context->held;
+
+	if (listener->held != 0) {
+		while (*link != listener)
+			link = &(*link)->held_next;
+		*link = listener->held_next;
+	}
+	listener->held = pid;
+	if (pid != 0) {
+		listener->held_next = context->held;
+		context->held = listener;
+	}
+}
+
+void service_release(struct service_context *context, pid_t pid)
+{
+	struct listener *listener = context->held;
+	struct service_group *group;
+
+	while (listener != NULL) {
+		struct listener *next = listener->held_next;
+
+		if (listener->held == pid) {
+			group = listener->owner;
+			service_hold(context, listener, 0);
+			if (group == NULL) {
+				listener_close(listener);
+			} else {
+				if (group->busy == 0)
+					wait_recover(group, listener);
+				service_group_refresh(group);
+			}
+		}
+		listener = next;
+	}
 }

@@ -162,8 +162,10 @@ static void answer_describe(struct sockdiag_query *query, const char *body, size
 		return;
 	memcpy(&socket, body, sizeof(socket));
 	length -= sizeof(socket);
-	if (socket.idiag_inode == 0) {
-		query->result = SOCKDIAG_GONE; /* the kernel alone has it, be it in TIME_WAIT */
+	if (socket.idiag_inode == 0 || socket.idiag_state == TCP_LISTEN) {
+		/* The kernel alone has it, be it in TIME_WAIT; or, without a cookie, what still has
+		   the address is the listener. */
+		query->result = SOCKDIAG_GONE;
 	} else if (attributes_find_info(body + sizeof(socket), length, &info)) {
 		query->result = SOCKDIAG_FOUND;
 		query->silent_ms = info_silent_ms(&info, query->accepted_ns, clock_now_ns());

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SOCKDIAG_ANY_COOKIE UINT64_MAX
+
 struct sockdiag;
 
 enum sockdiag_result {
@@ -28,7 +30,8 @@ enum sockdiag_result {
 struct sockdiag_query {
 	struct peer local;   /* getsockname(2); of the same family as peer */
 	struct peer peer;    /* getpeername(2), or what accept(2) gave */
-	uint64_t cookie;     /* sockdiag_cookie() */
+	uint64_t cookie;     /* sockdiag_cookie(), or SOCKDIAG_ANY_COOKIE: whichever has these
+				addresses now, good enough to look at */
 	uint32_t bound;      /* index of the interface it or its listener is bound to by
 				SO_BINDTODEVICE, 0: none; without it such a socket seems gone */
 	int64_t accepted_ns; /* clock_now_ns() when it was accepted: silence cannot be older */

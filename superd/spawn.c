@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,8 @@
 struct spawn {
 	const struct spawn_backend *backend;
 	struct spawn_inherit inherit;
+	void (*left_cb)(void *pool_owner, void *owner, int64_t took_ns);
+	void *left_owner;
 	size_t busy; /* slots taken */
 	struct spawn_slot slots[SPAWN_SLOTS];
 };
@@ -77,6 +80,16 @@ static const struct spawn_backend *spawn_choose(enum spawn_kind kind, const char
 	return spawn_vm_backend();
 }
 
+/* What a service manager gave superd to bind low ports with (capabilities(7)). */
+static bool spawn_has_ambient(void)
+{
+	int is_set = 0;
+
+	for (unsigned long number = 0; is_set == 0; number++)
+		is_set = prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, number, 0, 0);
+	return is_set > 0; /* -1: there are no more */
+}
+
 static void spawn_measure_identity(struct spawn_inherit *inherit)
 {
 	uid_t uids[3];
@@ -89,6 +102,7 @@ static void spawn_measure_identity(struct spawn_inherit *inherit)
 	inherit->identity.uid = uids[0];
 	inherit->identity.gid = gids[0];
 	inherit->identity.groups = getgroups(0, NULL) != 0;
+	inherit->identity.ambient = spawn_has_ambient();
 }
 
 static void spawn_measure(struct spawn_inherit *inherit, const struct rlimit *open_files)
@@ -142,6 +156,24 @@ enum spawn_kind spawn_kind(const struct spawn *spawn)
 	return spawn->backend->kind;
 }
 
+void spawn_set_left_cb(struct spawn *spawn,
+	void (*left_cb)(void *pool_owner, void *owner, int64_t took_ns), void *pool_owner)
+{
+	spawn->left_cb = left_cb;
+	spawn->left_owner = pool_owner;
+}
+
+/* The slot's child has left, by its exec or its end. */
+static void spawn_tell(struct spawn *spawn, struct spawn_slot *slot)
+{
+	if (slot->told)
+		return;
+	slot->told = true;
+	if (spawn->left_cb != NULL && spawn->backend->kind == SPAWN_VM && !slot->killed &&
+		slot->request.failure->step == STEP_OK)
+		spawn->left_cb(spawn->left_owner, slot->owner, clock_now_ns() - slot->started_ns);
+}
+
 struct spawn_slot *spawn_slot_take(struct spawn *spawn, void *owner)
 {
 	struct spawn_slot *slot = NULL;
@@ -157,6 +189,7 @@ struct spawn_slot *spawn_slot_take(struct spawn *spawn, void *owner)
 		return NULL;
 	slot->taken = true;
 	slot->killed = false;
+	slot->told = false;
 	slot->pid = 0;
 	slot->close_fd = -1;
 	slot->owner = owner;
@@ -178,6 +211,7 @@ pid_t spawn_start(struct spawn *spawn, struct spawn_slot *slot, int64_t now_ns)
 	slot->started_ns = now_ns;
 	slot->request.failure->step = STEP_OK;
 	slot->request.failure->code = 0;
+	slot->request.failure->ready_ns = 0;
 	pid = spawn->backend->start(slot);
 	if (pid < 0) {
 		saved = errno;
@@ -207,6 +241,7 @@ size_t spawn_collect(struct spawn *spawn, int64_t now_ns,
 		if (__atomic_load_n(&slot->word, __ATOMIC_ACQUIRE) == 0) {
 			if (slot->close_fd >= 0)
 				close(slot->close_fd);
+			spawn_tell(spawn, slot);
 			spawn_slot_cancel(spawn, slot);
 			freed++;
 		} else if (!slot->killed && now_ns - slot->started_ns > SPAWN_STUCK_NS) {
@@ -223,7 +258,49 @@ void spawn_reaped(struct spawn *spawn, pid_t pid)
 	for (size_t i = 0; i < SPAWN_SLOTS && spawn->busy > 0; i++) {
 		struct spawn_slot *slot = &spawn->slots[i];
 
-		if (slot->taken && slot->pid == pid)
-			__atomic_store_n(&slot->word, 0, __ATOMIC_RELEASE);
+		if (!slot->taken || slot->pid != pid)
+			continue;
+		__atomic_store_n(&slot->word, 0, __ATOMIC_RELEASE);
+		spawn_tell(spawn, slot);
 	}
+}
+
+/* The first slot that is taken for owner, from slot on; NULL: none. */
+static const struct spawn_slot *spawn_find(
+	const struct spawn *spawn, const struct spawn_slot *slot, const void *owner)
+{
+	for (; slot < spawn->slots + SPAWN_SLOTS; slot++) {
+		if (slot->taken && slot->owner == owner)
+			return slot;
+	}
+	return NULL;
+}
+
+bool spawn_uses_owner(const struct spawn *spawn, const void *owner)
+{
+	return spawn->busy > 0 && spawn_find(spawn, spawn->slots, owner) != NULL;
+}
+
+bool spawn_uses_sockets(const struct spawn *spawn, const void *owner)
+{
+	const struct spawn_slot *slot = spawn->busy > 0 ? spawn->slots : NULL;
+
+	while (slot != NULL && (slot = spawn_find(spawn, slot, owner)) != NULL) {
+		if (slot->request.listening)
+			return true;
+		slot++;
+	}
+	return false;
+}
+
+bool spawn_uses_conf(const struct spawn *spawn, const struct conf_service *services, size_t count)
+{
+	for (size_t i = 0; i < SPAWN_SLOTS && spawn->busy > 0; i++) {
+		const struct spawn_slot *slot = &spawn->slots[i];
+
+		if (slot->taken && slot->request.conf >= services &&
+			slot->request.conf < services + count)
+			return true;
+	}
+	return false;
 }

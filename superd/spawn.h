@@ -50,7 +50,8 @@ struct spawn_inherit {
 		bool known; /* real, effective and saved ids are the same */
 		uid_t uid;
 		gid_t gid;
-		bool groups; /* it has supplementary groups */
+		bool groups;  /* it has supplementary groups */
+		bool ambient; /* it has capabilities that an exec would keep */
 	} identity;
 };
 
@@ -62,6 +63,7 @@ struct spawn_slot {
 	pid_t pid;
 	int fd;       /* room for the one descriptor of a connection */
 	int close_fd; /* superd's copy of the connection, closed when the slot is free; -1 none */
+	bool told;    /* left_cb was called for it */
 	int64_t started_ns;
 	void *owner; /* whose quota it counts against */
 	const struct spawn_inherit *inherit;
@@ -86,6 +88,14 @@ int spawn_new(enum spawn_kind kind, const struct rlimit *open_files, struct spaw
 void spawn_free(struct spawn *spawn);
 
 enum spawn_kind spawn_kind(const struct spawn *spawn);
+
+/*
+ * From now on left_cb is called once for each start that went well, when its child was seen to
+ * have left superd's memory by its exec, took_ns after started_ns. With fork that is never seen:
+ * the child leaves the time in its failure record.
+ */
+void spawn_set_left_cb(struct spawn *spawn,
+	void (*left_cb)(void *pool_owner, void *owner, int64_t took_ns), void *pool_owner);
 
 /* A free slot for owner, to be given to spawn_start() or back with spawn_slot_cancel(); NULL
    where the pool or the owner's quarter of it is used up. */
@@ -113,7 +123,17 @@ size_t spawn_busy(const struct spawn *spawn);
 size_t spawn_collect(struct spawn *spawn, int64_t now_ns,
 	void (*stuck_cb)(void *pool_owner, void *owner, pid_t pid), void *pool_owner);
 
-/* pid has been reaped: its slot, if it still has one, is free at the next collect. */
+/* Whether a start for owner that is under way uses listening sockets of superd's. */
+bool spawn_uses_sockets(const struct spawn *spawn, const void *owner);
+
+/* Whether a start that is under way belongs to owner. */
+bool spawn_uses_owner(const struct spawn *spawn, const void *owner);
+
+/* Whether a start that is under way uses one of count services that lie in a row. */
+bool spawn_uses_conf(const struct spawn *spawn, const struct conf_service *services, size_t count);
+
+/* pid has been reaped: its slot, if it still has one, is free at the next collect; to be called
+   while what owns it still exists. */
 void spawn_reaped(struct spawn *spawn, pid_t pid);
 
 #endif

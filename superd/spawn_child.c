@@ -176,6 +176,11 @@ static void child_identity(const struct spawn_slot *slot)
 		if (result < 0)
 			child_fail(slot, STEP_USER, result, 0);
 	}
+	if (inherit->identity.ambient) {
+		result = raw_call(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+		if (result < 0)
+			child_fail(slot, STEP_CAPABILITIES, result, 0);
+	}
 	if (conf->no_new_privileges) {
 		result = raw_call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 		if (result < 0)
@@ -211,6 +216,15 @@ static void child_signals(const struct spawn_slot *slot)
 		child_fail(slot, STEP_SIGNALS, result, 0);
 }
 
+/* superd sees that the child's memory is its own only of one that has shared it. */
+static void child_ready(const struct spawn_slot *slot)
+{
+	struct timespec now = {0};
+
+	raw_call(SYS_clock_gettime, CLOCK_MONOTONIC, raw_pointer(&now), 0, 0, 0);
+	slot->request.failure->ready_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
 _Noreturn void spawn_child(const struct spawn_slot *slot, bool shared_files)
 {
 	const struct spawn_request *request = &slot->request;
@@ -232,6 +246,8 @@ _Noreturn void spawn_child(const struct spawn_slot *slot, bool shared_files)
 	child_identity(slot);
 	child_directory(slot);
 	child_signals(slot);
+	if (!shared_files)
+		child_ready(slot);
 	result = raw_call(SYS_execve, raw_pointer(conf->path), raw_pointer(conf->argv),
 		raw_pointer(slot->env.vector), 0, 0);
 	child_fail(slot, STEP_EXEC, result, 0);

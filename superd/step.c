@@ -7,8 +7,8 @@
 const char *step_name(enum step step)
 {
 	static const char *const names[] = {"none", "close-range", "dup", "setsid", "limit", "nice",
-		"chroot", "groups", "group", "user", "no-new-privileges", "directory", "signals",
-		"exec"};
+		"chroot", "groups", "group", "user", "capabilities", "no-new-privileges",
+		"directory", "signals", "exec"};
 
 	return names[step];
 }

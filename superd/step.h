@@ -17,6 +17,7 @@ enum step {
 	STEP_GROUPS,
 	STEP_GROUP,
 	STEP_USER,
+	STEP_CAPABILITIES,
 	STEP_NO_NEW_PRIVILEGES,
 	STEP_DIRECTORY,
 	STEP_SIGNALS,
@@ -28,8 +29,10 @@ const char *step_name(enum step step);
 
 /* Written by the child into memory that it shares with superd, read at the reap. */
 struct step_failure {
-	int32_t step; /* enum step */
-	int32_t code; /* errno */
+	int32_t step;     /* enum step */
+	int32_t code;     /* errno */
+	int64_t ready_ns; /* of a child with memory of its own, whose exec superd does not see: when
+			     it was about to (monotonic); otherwise 0 */
 };
 
 #endif

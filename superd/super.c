@@ -16,10 +16,6 @@
 #define SLOT_TIMER_NS CLOCK_NS_PER_MS
 #define STARVED_TIMER_NS (100 * CLOCK_NS_PER_MS)
 #define LOG_TIMER_NS CLOCK_NS_PER_S
-#define KILL_WAIT_NS (5 * CLOCK_NS_PER_S) /* from KILL to giving up on what does not die */
-
-#define SUPER_OF(pointer, member) \
-	((struct super *)(void *)((char *)(pointer)-offsetof(struct super, member)))
 
 static void super_stuck(void *owner, void *service, pid_t pid)
 {
@@ -41,9 +37,17 @@ static void super_turn(void *owner)
 			loop_timer_start(context->loop, &super->slot_timer, now_ns + SLOT_TIMER_NS);
 	}
 	service_check_idle(context);
+	notify_turn(&super->notify);
+	super_hand_over(super);
 	log_flush();
 	if (log_pending() && super->log_timer.slot == 0)
 		loop_timer_start(context->loop, &super->log_timer, now_ns + LOG_TIMER_NS);
+}
+
+static void super_left(void *owner, void *service, int64_t took_ns)
+{
+	(void)owner;
+	service_started(service, took_ns);
 }
 
 /* It only ends the wait: super_turn() does the work. */
@@ -66,47 +70,16 @@ static void super_starved_timer(struct loop_timer *timer)
 	service_wake_starved(&SUPER_OF(timer, starved_timer)->context);
 }
 
-static void super_grace_timer(struct loop_timer *timer)
-{
-	struct super *super = SUPER_OF(timer, grace_timer);
-	struct service_context *context = &super->context;
-	char text[64];
-
-	snprintf(text, sizeof(text), "%zu", children_count(context->children));
-	if (super->killed) {
-		report_daemon(context->report, LEVEL_WARNING, "left", "programs", text);
-		super->done = true;
-		return;
-	}
-	super->killed = true;
-	report_daemon(context->report, LEVEL_NOTICE, "kill", "programs", text);
-	children_signal_all(context->children, SIGKILL);
-	loop_timer_start(
-		context->loop, &super->grace_timer, loop_now_ns(context->loop) + KILL_WAIT_NS);
-}
-
-void super_stop(struct super *super)
-{
-	struct service_context *context = &super->context;
-
-	if (super->stopping)
-		return;
-	super->stopping = true;
-	for (size_t i = 0; i < super->service_count; i++)
-		service_stop(super->services[i]);
-	children_signal_all(context->children, SIGTERM);
-	if (loop_timer_start(context->loop, &super->grace_timer,
-		    loop_now_ns(context->loop) + super->conf->grace_ns) != 0)
-		children_signal_all(context->children, SIGKILL); /* no memory to wait with */
-}
-
 static void super_reaped(
 	void *owner, struct child *child, pid_t pid, int status, const struct rusage *usage)
 {
 	struct super *super = owner;
 
-	if (child == NULL)
+	if (child == NULL) {
+		super_upgrade_reaped(super, pid, status);
+		reload_reaped(super->reload, pid, status);
 		return;
+	}
 	spawn_reaped(super->context.spawn, pid);
 	service_reaped(child->owner, child, status, usage);
 }
@@ -122,6 +95,14 @@ static void super_ignored(struct super *super, int signal)
 	super->ignored_ns = now_ns;
 	report_daemon(
 		super->context.report, LEVEL_NOTICE, "ignored", "signal", sigabbrev_np(signal));
+}
+
+static void super_hangup(struct super *super)
+{
+	struct error error;
+
+	if (super_reload(super, NULL, &error) != 0)
+		report_problem(super->context.report, LEVEL_ERROR, "reload", error.text);
 }
 
 static void super_signal(void *owner, int signal, pid_t sender)
@@ -144,7 +125,19 @@ static void super_signal(void *owner, int signal, pid_t sender)
 	case SIGQUIT:
 		report_daemon(
 			context->report, LEVEL_NOTICE, "stop", "signal", sigabbrev_np(signal));
-		super->done = true;
+		super_leave(super);
+		break;
+	case SIGUSR2:
+		if (super->handover.stage == HANDOVER_NONE && !super->stopping)
+			super_upgrade(super, NULL, NULL);
+		else
+			super_ignored(super, signal);
+		break;
+	case SIGHUP:
+		super_hangup(super);
+		break;
+	case SIGUSR1:
+		super_log_status(super);
 		break;
 	default:
 		super_ignored(super, signal);
@@ -187,33 +180,76 @@ static int super_start(struct super *super, struct error *error)
 	super->slot_timer.fire_cb = super_wake_timer;
 	super->log_timer.fire_cb = super_wake_timer;
 	super->starved_timer.fire_cb = super_starved_timer;
-	super->grace_timer.fire_cb = super_grace_timer;
+	super_stop_init(super);
+	super->started_ns = clock_now_ns();
+	super->loaded_wall_ns = clock_wall_ns();
+	super->generation = 1;
+	spawn_set_left_cb(context->spawn, super_left, super);
 	context->starved_cb = super_starved;
 	loop_set_turn_cb(context->loop, super_turn, super);
+	if (super->options->arrival->role != UPGRADE_NONE)
+		status = super_restore(super, error);
+	if (status != 0 || super->options->arrival->role == UPGRADE_TRY)
+		return status;
 	if (super_watch_signals(super, error) != 0)
 		return EX_OSERR;
 	return super_open(super, error);
 }
 
+/* It serves: whoever waits for that is told, and what an upgrade had in hand is given back. */
+static void super_settled(struct super *super, int detached)
+{
+	const struct super_options *options = super->options;
+
+	process_report(detached, 0);
+	notify_ready(&super->notify);
+	if (options->arrival->role == UPGRADE_NONE) {
+		process_ready(options->ready_fd);
+		return;
+	}
+	if (options->arrival->state.asker_fd >= 0)
+		control_answer_taken(options->arrival->state.asker_fd,
+			options->arrival->role == UPGRADE_BACK ? options->arrival->why : NULL);
+	upgrade_settle(options->arrival);
+	/* Who ended between the two programs sent his signal to the first one. */
+	children_reap(super->context.children, super_reaped, super);
+}
+
+/* The new program cannot take over: the old one goes on. Returns only where that failed. */
+static void super_go_back(const struct super *super, const struct error *error)
+{
+	const struct super_options *options = super->options;
+	struct error problem;
+
+	log_flush();
+	upgrade_go_back(options->arrival, options->argv,
+		error->text[0] != '\0' ? error->text : super->problem, &problem);
+	fprintf(stderr, "superd: %s\n", problem.text);
+}
+
 int super_run(const struct super_options *options)
 {
 	struct super super = {.options = options, .pid_fd = -1, .context = {.null_fd = -1}};
+	enum upgrade_role role = options->arrival->role;
 	struct error error = {0};
 	int detached = -1;
 	int status;
 
 	process_reset();
 	status = super_load(&super, &error);
-	if (status == 0 && options->detach) {
+	if (status == 0 && options->detach && role == UPGRADE_NONE) {
 		detached = process_detach(&error);
 		status = detached < 0 ? EX_OSERR : 0;
 	}
 	if (status == 0)
 		status = super_start(&super, &error);
-	if (status == 0) {
-		process_report(detached, 0);
+	if (status != 0 && role == UPGRADE_TAKE)
+		super_go_back(&super, &error);
+	if (status == 0 && role == UPGRADE_TRY)
+		status = upgrade_answer(options->arrival) == 0 ? 0 : EX_OSERR;
+	else if (status == 0) {
+		super_settled(&super, detached);
 		detached = -1;
-		process_ready(options->ready_fd);
 		status = super_loop(&super, &error);
 	}
 	log_flush();

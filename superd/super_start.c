@@ -4,6 +4,7 @@
 #include "config.h"
 #include "superd/super_private.h"
 
+#include "superd/clock.h"
 #include "superd/descriptor.h"
 #include "superd/pidfile.h"
 #include "superd/sockdiag.h"
@@ -13,6 +14,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -26,40 +28,64 @@ static void super_ignore_stuck(void *pool_owner, void *owner, pid_t pid)
 	(void)pid;
 }
 
+/* The first problem is kept, for the program that an upgrade goes back to. */
 static void super_print_message(void *owner, enum conf_severity severity, const char *text)
 {
-	(void)owner;
+	struct super *super = owner;
+
+	if (severity == CONF_PROBLEM && super->problem[0] == '\0')
+		snprintf(super->problem, sizeof(super->problem), "%s", text);
 	fprintf(stderr, severity == CONF_WARNING ? "%s (warning)\n" : "%s\n", text);
+}
+
+/* The configuration: of the file, or, on the way back from an upgrade, the one that was in force,
+   whatever has become of the file. */
+static int super_load_conf(struct super *super, struct error *error)
+{
+	const struct super_options *options = super->options;
+	struct conf_image_place *before = &options->arrival->state.conf;
+	struct conf_request request = {
+		.file = options->conf_file,
+		.single = options->single,
+		.service_directory = options->service_directory,
+		.mode = CONF_BUILD,
+	};
+
+	if (options->arrival->role == UPGRADE_BACK && before->fd >= 0 &&
+		conf_import(before, &super->conf, error) == 0) {
+		before->fd = -1;
+		return 0;
+	}
+	error->code = 0;
+	error->text[0] = '\0';
+	return conf_load(&request, super_print_message, super, &super->conf, error);
 }
 
 int super_load(struct super *super, struct error *error)
 {
 	const struct super_options *options = super->options;
-	struct conf_request request = {
-		.file = options->conf_file,
-		.service_directory = options->service_directory,
-		.mode = CONF_BUILD,
-	};
 
 	if (descriptor_fill_standard(error) != 0)
 		return EX_OSERR;
 	descriptor_cloexec_inherited();
+	inherit_listen_fds(&super->given, &super->given_problem);
+	super->context.given = &super->given;
 	descriptor_raise_limit(&super->open_files);
+	if (options->arrival->role != UPGRADE_NONE)
+		super_restore_limit(&super->open_files, &options->arrival->state);
 	super->context.null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (super->context.null_fd < 0) {
 		error_set(error, errno, "/dev/null");
 		return EX_OSERR;
 	}
-	if (conf_load(&request, super_print_message, NULL, &super->conf, error) != 0)
+	if (super_load_conf(super, error) != 0)
 		return error->code != 0 ? EX_OSERR : EXIT_CONF;
 	super->context.conf = super->conf;
 	return 0;
 }
 
-/* The sink of a log block; a target that was set nowhere is stderr in the foreground and syslog
-   as a daemon. */
-static int super_open_sink(const struct super *super, const struct conf_log *log,
-	struct log_sink **sink, struct error *error)
+int super_open_sink(const struct super *super, const struct conf_log *log, struct log_sink **sink,
+	struct error *error)
 {
 	struct log_spec spec = {
 		.to = log->to,
@@ -73,27 +99,38 @@ static int super_open_sink(const struct super *super, const struct conf_log *log
 	return log_sink_open(&spec, sink, error);
 }
 
+static int super_make_service(struct super *super, const struct conf_service *conf,
+	struct service **service, struct error *error)
+{
+	struct log_sink *sink;
+
+	if (super_open_sink(super, &conf->log, &sink, error) != 0)
+		return -1;
+	return service_new(&super->context, conf, sink, service, error);
+}
+
 static int super_build_services(struct super *super, struct error *error)
 {
 	const struct conf *conf = super->conf;
-	struct log_sink *sink;
+	struct service **items = calloc(conf->service_count + 1, sizeof(struct service *));
+	struct service **by_name = calloc(conf->service_count + 1, sizeof(struct service *));
+	size_t count = 0;
+	int result = 0;
 
-	super->services = calloc(conf->service_count + 1, sizeof(struct service *));
-	if (super->services == NULL)
-		return error_set(error, errno, "services");
-	for (size_t i = 0; i < conf->service_count; i++) {
-		const struct conf_service *service = &conf->services[i];
-
-		if (!service->enabled)
-			continue;
-		if (super_open_sink(super, &service->log, &sink, error) != 0)
-			return -1;
-		if (service_new(&super->context, service, sink,
-			    &super->services[super->service_count], error) != 0)
-			return -1;
-		super->service_count++;
+	if (items == NULL || by_name == NULL) {
+		free(items);
+		free(by_name);
+		return error_set(error, ENOMEM, "services");
 	}
-	return 0;
+	for (size_t i = 0; result == 0 && i < conf->service_count; i++) {
+		if (!conf->services[i].enabled)
+			continue;
+		result = super_make_service(super, &conf->services[i], &items[count], error);
+		count += result == 0;
+	}
+	service_list_sort(items, by_name, count);
+	service_list_replace(&super->services, items, by_name, count);
+	return result;
 }
 
 static int super_build_log(struct super *super, struct error *error)
@@ -112,14 +149,26 @@ static int super_build_log(struct super *super, struct error *error)
 	return 0;
 }
 
-/* Whether any service has `idle`. */
-static bool super_needs_sockdiag(const struct conf *conf)
+bool super_needs_sockdiag(const struct conf *conf)
 {
 	for (size_t i = 0; i < conf->service_count; i++) {
 		if (conf->services[i].enabled && conf->services[i].limits.idle_ns > 0)
 			return true;
 	}
 	return false;
+}
+
+/* What the service manager shows of superd. */
+static void super_status(void *owner, char *text, size_t size)
+{
+	const struct super *super = owner;
+	size_t listeners = 0;
+
+	for (size_t i = 0; i < super->services.count; i++)
+		listeners += service_open_count(super->services.items[i]);
+	snprintf(text, size, "%s%zu services, %zu listeners, %zu programs running",
+		super->stopping ? "stopping: " : "", super->services.count, listeners,
+		children_count(super->context.children));
 }
 
 int super_build(struct super *super, struct error *error)
@@ -132,41 +181,116 @@ int super_build(struct super *super, struct error *error)
 		super_build_log(super, error) != 0 ||
 		spawn_new(options->spawn, &super->open_files, &context->spawn, &note, error) != 0 ||
 		children_new(&context->children, error) != 0 ||
-		super_build_services(super, error) != 0)
+		super_build_services(super, error) != 0 || super_reload_init(super, error) != 0)
 		return EX_OSERR;
 	if (super_needs_sockdiag(super->conf) && sockdiag_new(&context->sockdiag, error) != 0)
 		return EX_OSERR;
-	if (note != NULL)
+	if (note != NULL && options->arrival->role == UPGRADE_NONE)
 		report_daemon(context->report, LEVEL_NOTICE, "spawn", "text", note);
+	if (options->arrival->role != UPGRADE_TRY &&
+		notify_init(&super->notify, context->loop, super_status, super, error) != 0)
+		report_daemon(context->report, LEVEL_WARNING, "notify", "text", error->text);
+	error->text[0] = '\0';
 	return 0;
 }
 
-/* Opens every listener. Returns how many are open. */
+static void super_given_unused(void *owner, const char *text)
+{
+	const struct super *super = owner;
+
+	report_daemon(super->context.report, LEVEL_WARNING, "socket", "text", text);
+}
+
+/* Opens every listener, with the sockets that superd was given where they fit. Returns how many
+   are open. */
 static size_t super_open_listeners(struct super *super)
 {
 	size_t open = 0;
 
-	for (size_t i = 0; i < super->service_count; i++)
-		open += service_start(super->services[i]);
+	for (size_t i = 0; i < super->services.count; i++)
+		open += service_start(super->services.items[i]);
 	return open;
+}
+
+/* A draining service needs no listener. */
+static bool super_may_be_deaf(const struct super *super)
+{
+	for (size_t i = 0; i < super->services.count; i++) {
+		if (super->services.items[i]->draining)
+			return true;
+	}
+	return false;
+}
+
+/* What superd says once it serves, and what it was given and does not need. */
+static void super_opened(struct super *super, size_t open)
+{
+	struct service_context *context = &super->context;
+	const struct upgrade_arrival *arrival = super->options->arrival;
+
+	switch (arrival->role) {
+	case UPGRADE_TAKE:
+		report_upgrade(context->report,
+			&(struct report_takeover){
+				.pause_ms =
+					(clock_now_ns() - arrival->state.left_ns) / CLOCK_NS_PER_MS,
+				.services = super->services.count,
+				.listeners = open,
+				.programs = children_count(context->children)});
+		break;
+	case UPGRADE_BACK:
+		report_problem(context->report, LEVEL_ERROR, "upgrade", arrival->why);
+		break;
+	default:
+		report_start(context->report,
+			&(struct report_facts){.services = super->services.count,
+				.listeners = open,
+				.loop = loop_kind_name(loop_kind(context->loop)),
+				.spawn = spawn_kind_name(spawn_kind(context->spawn))});
+		break;
+	}
+	if (super->given_problem != NULL)
+		super_given_unused(super, super->given_problem);
+	inherit_close_rest(&super->given, super_given_unused, super);
+	log_flush();
+}
+
+/* The one that was handed over goes on where its name is still the same. */
+static int super_take_pidfile(struct super *super, struct error *error)
+{
+	const struct upgrade_arrival *arrival = super->options->arrival;
+	const char *path =
+		super->options->pid_file != NULL ? super->options->pid_file : super->conf->pid_file;
+
+	if (path == NULL)
+		return 0;
+	super->pid_path = strdup(path);
+	if (super->pid_path == NULL)
+		return error_set(error, ENOMEM, "%s", path);
+	if (arrival->role != UPGRADE_NONE && arrival->state.pid_fd >= 0 &&
+		strcmp(path, arrival->state.pid_path) == 0)
+		super->pid_fd = arrival->state.pid_fd;
+	else
+		super->pid_fd = pidfile_create(super->pid_path, error);
+	return super->pid_fd < 0 ? -1 : 0;
 }
 
 int super_open(struct super *super, struct error *error)
 {
-	const struct super_options *options = super->options;
-	struct service_context *context = &super->context;
+	bool upgrade = super->options->arrival->role != UPGRADE_NONE;
 	size_t open;
+	int status = 0;
 
-	super->pid_path = options->pid_file != NULL ? options->pid_file : super->conf->pid_file;
-	if (super->pid_path != NULL) {
-		super->pid_fd = pidfile_create(super->pid_path, error);
-		if (super->pid_fd < 0)
-			return EX_OSERR;
-	}
+	if (super_take_pidfile(super, error) != 0)
+		return EX_OSERR;
+	if (!upgrade)
+		status = super_control_open(super, error);
+	if (status != 0)
+		return status;
 	open = super_open_listeners(super);
-	if (open == 0) {
+	if (open == 0 && !super_may_be_deaf(super)) {
 		error_set(error, 0, "no listener could be opened%s",
-			super->service_count == 0 ? ": every service is disabled" : "");
+			super->services.count == 0 ? ": every service is disabled" : "");
 		return EX_UNAVAILABLE;
 	}
 	/* A daemon keeps no folder busy; all paths of the configuration are absolute. */
@@ -174,13 +298,11 @@ int super_open(struct super *super, struct error *error)
 		error_set(error, errno, "chdir /");
 		return EX_OSERR;
 	}
-	report_start(
-		context->report, &(struct report_facts){.services = super->service_count,
-					 .listeners = open,
-					 .loop = loop_kind_name(loop_kind(context->loop)),
-					 .spawn = spawn_kind_name(spawn_kind(context->spawn))});
-	log_flush();
-	return 0;
+	if (upgrade)
+		status = super_restore_end(super, error);
+	if (status == 0)
+		super_opened(super, open);
+	return status;
 }
 
 /* Until no child uses superd's memory any more; false where one still does after a while. */
@@ -200,21 +322,30 @@ void super_end(struct super *super)
 {
 	struct service_context *context = &super->context;
 
+	inherit_close_rest(&super->given, NULL, NULL);
+	if (super->notify.loop != NULL)
+		notify_end(&super->notify);
+	reload_stop(super->reload);
+	control_free(super->control);
 	if (!super_settle(super)) {
 		/* Programs are being started on memory that would be freed: the exit does it. */
 		pidfile_remove(super->pid_path, super->pid_fd);
 		return;
 	}
-	for (size_t i = 0; i < super->service_count; i++)
-		service_free(super->services[i]);
-	free(super->services);
+	service_list_free(&super->services);
+	super_orphans_free(super);
 	pidfile_remove(super->pid_path, super->pid_fd);
+	if (super->reload != NULL)
+		reload_free(super->reload); /* with all configurations */
+	else
+		conf_free(super->conf);
+	free(super->pid_path);
+	free(super->conf_path);
 	children_free(context->children);
 	sockdiag_free(context->sockdiag);
 	spawn_free(context->spawn);
 	report_free(context->report);
 	loop_free(context->loop);
-	conf_free(super->conf);
 	if (context->null_fd >= 0)
 		close(context->null_fd);
 }

@@ -5,6 +5,15 @@ tests_system_probe_LDADD =
 # It runs under memory limits that a sanitizer's run-time does not fit in.
 tests/system/probe.$(OBJEXT) tests/system/probe$(EXEEXT): SANITIZER_CFLAGS =
 
+# The library that makes superd's own calls fail while a test looks on.  A sanitizer's malloc is its
+# own.
+check_PROGRAMS += tests/system/fault.so
+tests_system_fault_so_SOURCES = tests/system/fault.c
+tests_system_fault_so_LDADD = -ldl
+tests_system_fault_so_LDFLAGS = -shared
+tests/system/fault.$(OBJEXT) tests/system/fault.so$(EXEEXT): AM_CFLAGS = -std=gnu11 $(WARN_CFLAGS) -fPIC \
+	$(if $(SANITIZER_CFLAGS),-DFAULT_WITHOUT_MALLOC)
+
 # The runner and its big brothers.  SUITES=... restricts make check ("make check SUITES=unit").
 SUITES =
 TESTS_RUN = $(PYTHON3) $(srcdir)/tests/run --build $(abs_builddir)
@@ -20,11 +29,24 @@ check-programs: all
 check-full: check-programs
 	@$(PYTHON3) $(srcdir)/tests/full --build $(abs_builddir)
 
-# The long form of what make check does for seconds: ten minutes of storm on the spool.
+# The long form of what make check does for seconds: the reliability matrix, ten minutes of storm
+# on the spool, broken files, many reloads, a hundred upgrades under load.
 SOAK_SECONDS = 600
+SOAK_UPGRADES = 100
 soak: all check-programs
+	@SUPERD_BUILD=$(abs_builddir) SUPERD_LONG=1 $(PYTHON3) -m pytest -q -p no:cacheprovider \
+		$(srcdir)/tests/system/test_faults_*.py $(srcdir)/tests/system/test_children.py \
+		$(srcdir)/tests/conf/test_conf.py
+	@SUPERD_BUILD=$(abs_builddir) SUPERD_UPGRADES=$(SOAK_UPGRADES) $(PYTHON3) -m pytest -q -s \
+		-p no:cacheprovider $(srcdir)/tests/system/test_upgrade_storm.py
 	@SUPERD_BUILD=$(abs_builddir) SUPERD_STORM_SECONDS=$(SOAK_SECONDS) $(PYTHON3) -m pytest -q -s \
 		-p no:cacheprovider $(srcdir)/tests/services/test_messenger_storm.py
+	@SUPERD_BUILD=$(abs_builddir) SUPERD_FLIPS=10000 SUPERD_SLOW=1 SUPERD_HUP_ROUNDS=5 \
+		SUPERD_RELOAD_SERVICES=10000 SUPERD_RELOAD_ROUNDS=2000 \
+		$(PYTHON3) -m pytest -q -s -p no:cacheprovider \
+		$(srcdir)/tests/system/test_reload_file.py \
+		$(srcdir)/tests/system/test_reload_random.py \
+		$(srcdir)/tests/system/test_reload_storm.py
 
 check-fresh:
 	@$(PYTHON3) $(srcdir)/tests/fresh --work $(abs_builddir)/fresh

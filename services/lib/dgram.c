@@ -8,13 +8,15 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-/* Control messages: one of either family. */
+/* Control messages: one of either family, and with it the time of arrival, for which whoever opened
+   the socket may have asked (superd does). */
 union control {
 	struct cmsghdr header;
-	char in[CMSG_SPACE(sizeof(struct in_pktinfo))];
-	char in6[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	char in[CMSG_SPACE(sizeof(struct in_pktinfo)) + CMSG_SPACE(sizeof(struct timespec))];
+	char in6[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct timespec))];
 };
 
 const char *dgram_verdict_name(enum dgram_verdict verdict)
@@ -85,15 +87,12 @@ int dgram_open(int fd, struct dgram_socket *from)
 	return 0;
 }
 
-/* Takes the destination out of the control message: there is room for one only. */
-static void destination_read(struct msghdr *message, struct dgram *dgram)
+/* Takes the destination out of a control message, if it is the one that holds it. */
+static void destination_take(const struct cmsghdr *header, struct dgram *dgram)
 {
-	const struct cmsghdr *header = CMSG_FIRSTHDR(message);
 	struct in_pktinfo info;
 	struct in6_pktinfo info6;
 
-	if (header == NULL)
-		return;
 	if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
 		memcpy(&info, CMSG_DATA(header), sizeof(info));
 		in6_set_mapped(&dgram->to, &info.ipi_addr);
@@ -102,6 +101,26 @@ static void destination_read(struct msghdr *message, struct dgram *dgram)
 		memcpy(&info6, CMSG_DATA(header), sizeof(info6));
 		dgram->to = info6.ipi6_addr;
 	}
+}
+
+/* As CMSG_NXTHDR(), which musl writes with a change of sign. */
+static const struct cmsghdr *control_next(
+	const struct msghdr *message, const struct cmsghdr *header)
+{
+	const char *begin = message->msg_control;
+	size_t at = (size_t)((const char *)header - begin) + CMSG_ALIGN(header->cmsg_len);
+
+	if (at + sizeof(*header) > message->msg_controllen)
+		return NULL;
+	return (const struct cmsghdr *)(const void *)(begin + at);
+}
+
+static void destination_read(const struct msghdr *message, struct dgram *dgram)
+{
+	const struct cmsghdr *header = CMSG_FIRSTHDR(message);
+
+	for (; header != NULL; header = control_next(message, header))
+		destination_take(header, dgram);
 }
 
 ssize_t dgram_receive(struct dgram_socket *from, void *buffer, size_t size,

@@ -1,34 +1,48 @@
-# What make bench needs besides the daemon: the load generator, and the program behind the servers
-# (built as the bundled services are).
-EXTRA_PROGRAMS = tests/bench/load tests/bench/bare tests/bench/acl
+# What make bench needs besides the daemon: the load generators, the bare loops, and the programs
+# behind the servers (built as the bundled services are; hello-dynamic with the ordinary compiler).
+EXTRA_PROGRAMS = tests/bench/load tests/bench/bulk tests/bench/limit tests/bench/bare \
+	tests/bench/hello-dynamic tests/bench/hold tests/bench/acl
+# Crowds and floods, which the system tests use too, as they do hello.
+bench_shared = tests/bench/crowd tests/bench/hello
+check_PROGRAMS += $(bench_shared)
+bench_programs = $(EXTRA_PROGRAMS) $(bench_shared)
 tests_bench_load_SOURCES = tests/bench/load.c
 tests_bench_load_LDADD =
+tests_bench_bulk_SOURCES = tests/bench/bulk.c
+tests_bench_bulk_LDADD =
+tests_bench_limit_SOURCES = tests/bench/limit.c
+tests_bench_limit_LDADD =
+tests_bench_bare_SOURCES = tests/bench/bare.c
+tests_bench_bare_LDADD =
+tests_bench_crowd_SOURCES = tests/bench/crowd.c
+tests_bench_crowd_LDADD =
 tests_bench_hello_SOURCES = tests/bench/hello.c
 tests_bench_hello_LDADD =
+tests_bench_hold_SOURCES = tests/bench/hold.c
+tests_bench_hold_LDADD =
+tests_bench_hello_dynamic_SOURCES = tests/bench/hello.c
+tests_bench_hello_dynamic_LDADD =
+tests_bench_hello_dynamic_CFLAGS = $(AM_CFLAGS)
 # access rules alone, without a daemon: tests/bench/acl [PREFIXES [SEED]]
 tests_bench_acl_SOURCES = tests/bench/acl.c
 tests_bench_acl_LDADD = superd/libsuperd.a
-# crowds and floods, and what they are measured beside; the system tests use crowd and hello too
-check_PROGRAMS += tests/bench/crowd tests/bench/hello
-tests_bench_crowd_SOURCES = tests/bench/crowd.c
-tests_bench_crowd_LDADD =
-tests_bench_bare_SOURCES = tests/bench/bare.c
-tests_bench_bare_LDADD =
-# Generators stay fast where the daemon is slow.
-tests/bench/crowd.$(OBJEXT) tests/bench/crowd$(EXEEXT): SANITIZER_CFLAGS =
 CLEANFILES += $(EXTRA_PROGRAMS)
 
-BENCH_BUILT = $(EXTRA_PROGRAMS) tests/bench/crowd tests/bench/hello
+# Generators stay fast where the daemon is slow.
+tests/bench/crowd.$(OBJEXT) tests/bench/crowd$(EXEEXT): SANITIZER_CFLAGS =
 
-# By a variable, or automake would take these lines for the program's own rule.
-BENCH_HELLO = tests/bench/hello
-$(tests_bench_hello_OBJECTS) $(BENCH_HELLO): CC = $(SERVICE_CC)
-$(tests_bench_hello_OBJECTS) $(BENCH_HELLO): AM_CFLAGS = $(SERVICE_ALL_CFLAGS)
-$(BENCH_HELLO): AM_LDFLAGS = $(SERVICE_LDFLAGS)
-$(BENCH_HELLO): LIBS =
+# By a variable, or automake would take these lines for the programs' own rules.
+BENCH_STATIC = tests/bench/hello tests/bench/hold
+$(tests_bench_hello_OBJECTS) $(tests_bench_hold_OBJECTS) $(BENCH_STATIC): CC = $(SERVICE_CC)
+$(tests_bench_hello_OBJECTS) $(tests_bench_hold_OBJECTS) $(BENCH_STATIC): \
+	AM_CFLAGS = $(SERVICE_ALL_CFLAGS)
+$(BENCH_STATIC): AM_LDFLAGS = $(SERVICE_LDFLAGS)
+$(BENCH_STATIC): LIBS =
 
+# make bench BENCH="--quick"; make bench BENCH=--help
+BENCH =
 bench: all
-	@$(MAKE) $(AM_MAKEFLAGS) $(BENCH_BUILT)
-	@$(PYTHON3) $(srcdir)/tests/bench/run --build $(abs_builddir) $(BENCH)
+	@$(MAKE) $(AM_MAKEFLAGS) $(bench_programs)
+	@$(PYTHON3) -B $(srcdir)/tests/bench/run --build $(abs_builddir) $(BENCH)
 
 .PHONY: bench

@@ -67,10 +67,12 @@ static const struct {
 int cfg_parse_fp(cfg_t *cfg, FILE *stream)
 {
 	int (*real)(cfg_t *, FILE *) = (int (*)(cfg_t *, FILE *))dlsym(RTLD_NEXT, "cfg_parse_fp");
+	const char *slash = strrchr(cfg->filename, '/');
+	const char *name = slash == NULL ? cfg->filename : slash + 1;
 	int i;
 
 	for (i = 0; faults[i].file != NULL; i++) {
-		if (strcmp(cfg->filename, faults[i].file) != 0)
+		if (strcmp(name, faults[i].file) != 0)
 			continue;
 		if (faults[i].act != NULL)
 			faults[i].act();

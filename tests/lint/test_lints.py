@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 LINTS = (
-    "layers sizes purpose globals format cppcheck man man-schema shell config-shipped".split()
+    "layers sizes purpose globals format cppcheck man man-schema shell config-shipped matrix".split()
 )
 
 HEADER = """/*
@@ -38,6 +38,21 @@ Nothing.
 """
 
 
+README = """superd
+
+Reliability
+-----------
+
+Words.
+
+    Spawn
+      no process
+          system/test_one.py::test_one
+
+More words.
+"""
+
+
 class Tree:
     """A small source tree without faults, to which a test adds one."""
 
@@ -57,6 +72,9 @@ class Tree:
             self.write(f"man/{name}.8", PAGE.format(name))
         self.write("man/local.mk", " ".join(f"{name}.8" for name in names))
         self.write("etc/superd.conf", "service seven { listen = 7  exec = /bin/true }\n")
+        self.write("tests/system/test_one.py", "def test_one():\n    pass\n")
+        self.write("tests/system/matrix", "Spawn | no process | system/test_one.py::test_one\n")
+        self.write("README", README)
         self.write("bootstrap", "#!/bin/sh\n# Made to be looked at.\nexit 0\n").chmod(0o755)
         shutil.copytree(source / "tests/lint", folder / "tests/lint")
         shutil.copy(source / ".clang-format", folder)
@@ -305,3 +323,32 @@ def test_man_schema(tree, source):
     assert status == 1
     assert "max-instances is not in the manual page" in output
     assert "min-instances is no option" in output
+
+
+@pytest.mark.parametrize(
+    "name, text, message",
+    [
+        ("tests/system/matrix", "Spawn | more | system/test_one.py::test_two\n", "no test system"),
+        ("tests/system/matrix", "Spawn | more | system/test_two.py::test_one\n", "no test system"),
+        ("tests/system/matrix", "Spawn | more\n", "not SECTION | WHAT | TESTS"),
+        ("tests/system/matrix", "Spawn | no process | system/test_one.py::test_one\n", "twice"),
+        ("tests/system/matrix", "Spawn | more | system/test_one.py::test_one\n", "README: the table"),
+    ],
+)
+def test_matrix(tree, name, text, message):
+    tree.add(name, text)
+    status, output = tree.lint("matrix")
+    assert status == 1 and message in output
+
+
+def test_matrix_writes_the_readme(tree):
+    tree.add("tests/system/matrix", "Death | kill | system/test_one.py::test_one\n")
+    done = subprocess.run(
+        [tree.folder / "tests/lint/matrix", "--write"],
+        env=dict(os.environ, SUPERD_SOURCE=str(tree.folder)),
+        check=False,
+    )
+    assert done.returncode == 0
+    assert tree.lint("matrix") == (0, "")
+    text = (tree.folder / "README").read_text()
+    assert text.endswith("\nMore words.\n") and "    Death\n      kill\n" in text

@@ -201,7 +201,7 @@ class Superd:
         folder.mkdir()
         self.folder = folder
         self.ports = {service: drive.tcp_listener() for service in SERVICES}
-        blocks = []
+        blocks = ['control-socket = ""\n']
         for service, listener in self.ports.items():
             with listener:
                 self.ports[service] = port = listener.getsockname()[1]

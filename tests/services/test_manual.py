@@ -9,7 +9,7 @@ import pytest
 
 import drive
 
-SERVICES = ["echo", "discard", "daytime", "time", "chargen", "hello", "sum", "number"]
+SERVICES = ["echo", "discard", "daytime", "time", "chargen", "hello", "sum", "number", "metrics"]
 
 
 def examples(page):

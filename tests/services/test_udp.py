@@ -9,6 +9,7 @@ import pytest
 import drive
 
 SERVICE_PORTS = [7, 13, 17, 19, 37]
+SO_TIMESTAMPNS = 35
 BROADCAST = "127.255.255.255"  # of the loopback network
 
 
@@ -166,8 +167,11 @@ def test_two_echoes_do_not_play_ping_pong(stand):
         assert told[1] == ""
 
 
-def test_broadcasts_get_no_answer(stand):
+@pytest.mark.parametrize("stamped", [False, True])
+def test_broadcasts_get_no_answer(stand, stamped):
+    """Also on a socket that was asked for times of arrival, as superd's are."""
     with drive.udp_server("0.0.0.0") as server, drive.udp_socket() as forged:
+        server.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, stamped)
         forged.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         check_refused(stand, "echo", forged, server, (BROADCAST, port_of(server)),
                       "sent to broadcast or multicast")

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+import faults
 import stand
 
 
@@ -27,15 +28,18 @@ def probe(build):
 
 @pytest.fixture
 def superd(build, tmp_path, request):
-    """Starts daemons: superd(config, options...); each is stopped and checked at the end."""
+    """
+    Starts daemons: superd(config, options...); each is stopped and checked at the end. at=FOLDER
+    is another build tree.
+    """
     daemons = []
     request.node.daemons = daemons
 
-    def start(config, *options, ready=True, **more):
+    def start(config, *options, ready=True, at=build, **more):
         folder = tmp_path / f"superd{len(daemons)}"
         folder.mkdir()
         os.chmod(folder, 0o755)
-        daemon = stand.Superd(build, folder, config, options, **more)
+        daemon = stand.Superd(at, folder, config, options, **more)
         daemons.append(daemon)
         daemon.start(ready)
         return daemon
@@ -48,6 +52,7 @@ def superd(build, tmp_path, request):
     finally:
         for daemon in daemons:
             daemon.kill()
+            daemon.remove()
 
 
 @pytest.fixture(params=["select+vm", "select+fork", "epoll+vm", "epoll+fork"])
@@ -88,3 +93,28 @@ def program(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def board(build, tmp_path, sanitized):
+    """Rules by which calls of a superd that was started with board.env fail."""
+    return faults.Board(build, tmp_path, sanitized)
+
+
+@pytest.fixture
+def patient(superd, services, sanitized):
+    """patient(services' text, options...): a daemon with these services and a healthy one."""
+
+    def start(text="", *options, top="", **more):
+        port = stand.free_port()
+        daemon = superd(
+            f"{faults.LOG}service-directory = {services}\n{top}\n"
+            # a pipe for standard error would stay for a second after the last program
+            "defaults { stderr = null }\n"
+            f"service well {{ listen = 127.0.0.1:{port} exec = echo }}\n{text}\n",
+            *options,
+            **more,
+        )
+        return faults.Patient(daemon, port, sanitized)
+
+    return start

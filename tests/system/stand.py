@@ -6,13 +6,16 @@ descriptor, an empty sanitizer log, and as many programs by the log, by its `run
 in /proc.
 """
 
+import json
 import os
 import random
 import select
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 DEADLINE = 20.0  # seconds; against hanging, not a measure
@@ -191,7 +194,8 @@ class Superd:
     """One superd under test."""
 
     def __init__(
-        self, build, folder, config, options=(), wrapper=(), env=None, check=True, tell=True
+        self, build, folder, config, options=(), wrapper=(), env=None, check=True, tell=True,
+        control=None
     ):
         self.build = build
         self.folder = folder
@@ -199,14 +203,58 @@ class Superd:
         self.wrapper = list(wrapper)
         self.env = dict(os.environ, **(env or {}))
         self.config_path = folder / "superd.conf"
-        if tell and "log {" not in config:
-            config += f"\nlog {{ {TELL_ALL} }}\n"
-        self.config_path.write_text(config)
+        # a unix socket's name is short, and the test's folder may not be
+        self.control_folder = tempfile.mkdtemp(prefix="superd-control-", dir="/tmp")
+        os.chmod(self.control_folder, 0o755)
+        self.control = f"{self.control_folder}/socket"
+        self.tell = tell
+        # under a wrapper it may be another user, who cannot write there
+        self.with_control = not wrapper if control is None else control
+        self.configure(config)
         self.stderr_path = folder / "stderr"
         self.sanitizer_log = folder / "sanitizer"
         self.process = None
         self.baseline = None
         self.check = check
+
+    def configure(self, config):
+        """Writes the configuration; with a control socket and a whole log unless it says
+        something of them."""
+        if self.tell and "log {" not in config:
+            config += f"\nlog {{ {TELL_ALL} }}\n"
+        self.told = config.count("log {") == 1 and TELL_ALL in config
+        if "control-socket" not in config:
+            path = self.control if self.with_control else ""
+            config += f'\ncontrol-socket = "{path}"\n'
+        self.config_path.write_text(config)
+
+    def ctl(self, *words, status=0, **more):
+        """superctl with these words; its standard output. status None: any."""
+        done = subprocess.run(
+            [str(self.build / "superd/superctl"), "-s", self.control, *map(str, words)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=3 * DEADLINE,
+            env=self.env,
+            check=False,
+            **more,
+        )
+        assert status in (None, done.returncode), (done.returncode, done.stdout, done.stderr)
+        return done.stdout if status == 0 else done.stdout + done.stderr
+
+    def status(self, *words):
+        """What superctl status --json says."""
+        return json.loads(self.ctl("status", *words, "--json"))
+
+    def service(self, name):
+        """One service of the status."""
+        return self.status(name)["services"][0]
+
+    def connections(self, *words):
+        """What superctl connections --json says."""
+        return json.loads(self.ctl("connections", *words, "--json"))["connections"]
 
     def start(self, ready=True):
         """Starts it and waits for its readiness line."""
@@ -228,7 +276,9 @@ class Superd:
         with os.fdopen(reader, "rb") as pipe:
             waiter = select.poll()  # descriptors may be too high for select
             waiter.register(pipe, select.POLLIN)
-            line = pipe.read() if waiter.poll(DEADLINE * 1000) else b"(nothing)"
+            # superd closes it; a wrapper that stays may hold it too.
+            read = pipe.readline if self.wrapper else pipe.read
+            line = read() if waiter.poll(DEADLINE * 1000) else b"(nothing)"
         if ready:
             assert line == b"ready\n", f"not ready: {line!r}\n{self.log_text()}"
             self.baseline = self.descriptors()
@@ -275,20 +325,24 @@ class Superd:
         )
 
     def tells_all(self):
-        """Whether every start and every end of a program stands in the log that is read here."""
-        config = self.config_path.read_text()
+        """
+        Whether every start and every end of a program stands in the log that is read here, and
+        the process is superd itself. It is not asked under a wrapper.
+        """
         quiet = any(word.startswith(("-l", "--level")) for word in self.options)
-        return config.count("log {") == 1 and TELL_ALL in config and not quiet
+        return self.told and not quiet and not self.wrapper
 
     def replay(self):
         """
         The log, line by line: the programs of each service as accept lines begin and exit lines
         (or errors of one that never ran) end them; `running` must say as many. Returns how many
-        are left.
+        are left. After a reload a name may stand for another service than before.
         """
         live = {}
         vague = set()  # failures are summarised: how many were live in between is not known
         for event in self.events():
+            if event.get("event") == "reload":
+                vague.update(live)
             service = event.get("service")
             if event.get("event") == "accept":
                 live[service] = live.get(service, 0) + 1
@@ -339,6 +393,10 @@ class Superd:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+    def remove(self):
+        """What it leaves outside the test's folder."""
+        shutil.rmtree(self.control_folder, ignore_errors=True)
 
     def describe(self):
         """What a failed test shows."""

@@ -89,15 +89,6 @@ def test_kill_nine_under_load_and_start_again(superd, services, kinds):
         client.close()
 
 
-def test_signals_of_later_issues_are_ignored(superd, services):
-    port = stand.free_port()
-    daemon = superd(f"service-directory = {services}\nservice d {{ listen = {port} exec = daytime }}")
-    for name in ("HUP", "USR1", "USR2"):
-        daemon.send_signal(getattr(signal, f"SIG{name}"))
-        daemon.wait_event("ignored", signal=name)
-    assert len(stand.ask(port)) == 26
-
-
 def test_pid_file_is_locked(superd, services, tmp_path):
     path = tmp_path / "pid"
     config = (
@@ -143,6 +134,7 @@ def test_daemon_tells_the_truth_and_detaches(build, services, tmp_path):
     pid_file = tmp_path / "pid"
     config = (
         f"service-directory = {services}\nlog {{ to = file file = {log} }}\n"
+        'control-socket = ""\n'
         f"service d {{ listen = {port} exec = daytime }}"
     )
     done = daemonize(build, tmp_path, config, "-p", pid_file)

@@ -9,12 +9,18 @@ DAEMON_UNIT_TESTS = \
 	tests/unit/test_childenv \
 	tests/unit/test_children \
 	tests/unit/test_clock \
+	tests/unit/test_conf_compare \
+	tests/unit/test_conf_image \
 	tests/unit/test_descriptor \
 	tests/unit/test_descriptor_raise \
 	tests/unit/test_format \
+	tests/unit/test_holder \
 	tests/unit/test_hours \
+	tests/unit/test_inherit \
 	tests/unit/test_limit \
+	tests/unit/test_limit_carry \
 	tests/unit/test_limit_table \
+	tests/unit/test_listener_change \
 	tests/unit/test_log \
 	tests/unit/test_log_file \
 	tests/unit/test_log_sink \
@@ -23,9 +29,12 @@ DAEMON_UNIT_TESTS = \
 	tests/unit/test_loop_kind \
 	tests/unit/test_loop_random \
 	tests/unit/test_loop_time \
+	tests/unit/test_notify \
 	tests/unit/test_pidfile \
+	tests/unit/test_reload_plan \
 	tests/unit/test_sockdiag \
 	tests/unit/test_spawn \
+	tests/unit/test_state \
 	tests/unit/test_timer
 
 # of services/: linked with libservice by the ordinary compiler
@@ -67,6 +76,8 @@ tests_unit_test_loop_SOURCES = tests/unit/test_loop.c $(unit_loop_probe)
 tests_unit_test_loop_kind_SOURCES = tests/unit/test_loop_kind.c $(unit_loop_probe)
 tests_unit_test_loop_random_SOURCES = tests/unit/test_loop_random.c $(unit_loop_probe)
 tests_unit_test_loop_time_SOURCES = tests/unit/test_loop_time.c $(unit_loop_probe)
+tests_unit_test_conf_compare_SOURCES = tests/unit/test_conf_compare.c tests/unit/conf_text.c tests/unit/conf_text.h
+tests_unit_test_reload_plan_SOURCES = tests/unit/test_reload_plan.c tests/unit/conf_text.c tests/unit/conf_text.h
 
 UNIT_TESTS = $(DAEMON_UNIT_TESTS) $(SERVICE_UNIT_TESTS) $(MAIL_UNIT_TESTS) $(CLIENT_UNIT_TESTS)
 if HAVE_CMOCKA
@@ -77,7 +88,7 @@ EXTRA_DIST += tests/unit/unit.h
 # What a test is linked with: the default LDADD of its recipe, and what make rebuilds first.
 $(UNIT_TESTS): AM_CFLAGS += $(CMOCKA_CFLAGS)
 $(DAEMON_UNIT_TESTS): superd/libsuperd.a
-$(DAEMON_UNIT_TESTS): LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(CMOCKA_LIBS)
+$(DAEMON_UNIT_TESTS): LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(JANSSON_LIBS) $(CMOCKA_LIBS)
 $(SERVICE_UNIT_TESTS): services/libservice_cc.a
 $(SERVICE_UNIT_TESTS): LDADD = services/libservice_cc.a $(CMOCKA_LIBS)
 $(MAIL_UNIT_TESTS): services/libmail.a services/libservice_cc.a
@@ -134,3 +145,14 @@ tests_unit_test_conf_policy_LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(CMOCKA_
 tests_unit_test_explain_SOURCES = tests/unit/test_explain.c $(unit_conf_text)
 tests_unit_test_explain_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_explain_LDADD = superd/libsuperd.a $(CONFUSE_LIBS) $(CMOCKA_LIBS)
+
+# the control socket, superctl and the metrics
+CONTROL_UNIT_TESTS = \
+	tests/unit/test_control_output \
+	tests/unit/test_control_request \
+	tests/unit/test_histogram \
+	tests/unit/test_superctl
+UNIT_TESTS += $(CONTROL_UNIT_TESTS)
+$(CONTROL_UNIT_TESTS): superd/libsuperd.a superd/libsuperctl.a
+$(CONTROL_UNIT_TESTS): LDADD = superd/libsuperctl.a superd/libsuperd.a $(CONFUSE_LIBS) \
+	$(JANSSON_LIBS) $(CMOCKA_LIBS)

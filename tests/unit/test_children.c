@@ -145,6 +145,32 @@ static void test_group_of_sentenced_leader_is_killed(void **state)
 	children_free(children);
 }
 
+/* What a crowd needed goes back with its last one, and the table is as good as before. */
+static void test_crowds_come_and_go(void **state)
+{
+	enum { CROWD = 1000 };
+	struct child *crowd[CROWD];
+	struct children *children;
+	struct error error;
+
+	(void)state;
+	assert_int_equal(children_new(&children, &error), 0);
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < CROWD; i++) {
+			crowd[i] = children_prepare(children);
+			assert_non_null(crowd[i]);
+			assert_non_null(crowd[i]->failure);
+			crowd[i]->failure->code = i;
+		}
+		for (int i = 0; i < CROWD; i++) {
+			assert_int_equal(crowd[i]->failure->code, i);
+			children_cancel(children, crowd[i]);
+		}
+	}
+	assert_int_equal(children_count(children), 0);
+	children_free(children);
+}
+
 static void test_failure_records_are_shared(void **state)
 {
 	struct children *children;
@@ -174,6 +200,7 @@ int main(void)
 		cmocka_unit_test(test_count_is_table_size),
 		cmocka_unit_test(test_find_and_signal),
 		cmocka_unit_test(test_group_of_sentenced_leader_is_killed),
+		cmocka_unit_test(test_crowds_come_and_go),
 		cmocka_unit_test(test_failure_records_are_shared),
 	};
 
