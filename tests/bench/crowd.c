@@ -7,13 +7,15 @@
  *
  * -r is connections a second for each source; without it all sources together are as fast as the
  * machine goes, with WINDOW connections open at once: a flood. -x closes each right after its
- * connect(2), as a flood does that wants no answer. It ends after SECONDS or COUNT connections.
+ * connect(2), as a flood does that wants no answer. It ends after SECONDS or COUNT connections,
+ * or when it gets SIGTERM.
  */
 #include "config.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -185,6 +187,14 @@ static int crowd_start_due(struct crowd *crowd, int64_t began_ns)
 	return 100;
 }
 
+/* SIGTERM is blocked and stays pending. */
+static bool told_to_end(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 && sigismember(&pending, SIGTERM) == 1;
+}
+
 static void crowd_run(struct crowd *crowd)
 {
 	struct epoll_event events[MAX_EVENTS];
@@ -197,7 +207,7 @@ static void crowd_run(struct crowd *crowd)
 
 	while (now < give_up_ns) {
 		wait_ms = 100;
-		if (now < end_ns && crowd->begun < crowd->count)
+		if (now < end_ns && crowd->begun < crowd->count && !told_to_end())
 			wait_ms = crowd_start_due(crowd, began_ns);
 		else if (crowd->open == 0)
 			break;
@@ -298,8 +308,12 @@ int main(int argc, char **argv)
 {
 	struct crowd crowd = {
 		.source_count = 1, .window = 256, .seconds = 1e6, .count = UINT64_MAX};
+	sigset_t term;
 
 	parse_options(&crowd, argc, argv);
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
 	crowd.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	crowd.clients = calloc(crowd.window, sizeof(*crowd.clients));
 	if (crowd.epoll_fd < 0 || crowd.clients == NULL)
