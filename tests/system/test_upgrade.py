@@ -477,6 +477,7 @@ def test_an_exec_that_fails_changes_nothing(superd, two_kinds, tree, program):
     assert problem.endswith("superd/superd: No such file or directory")
     inherited = stand.ask(port, b"fresh\n")
     assert inherited == b"fresh\n" and echo(held)
+    stand.poll("the fresh one has ended", lambda: len(daemon.children()) == 1)
     for pid in daemon.children():
         fds = set(os.listdir(f"/proc/{pid}/fd"))
         assert fds <= {"0", "1", "2", "3", "10"}, "no descriptor of superd's got out"
