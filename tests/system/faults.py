@@ -222,11 +222,15 @@ def inside(pid, kinds, function):
     if child == 0:
         try:
             os.close(reader)
+            # another mount namespace brings its own root, which is not superd's in a chroot
+            root = os.open(f"/proc/{pid}/root", os.O_RDONLY | os.O_DIRECTORY)
             for kind in kinds:
                 fd = os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY)
                 if LIBC.setns(fd, 0) != 0:
                     raise OSError(ctypes.get_errno(), "setns")
                 os.close(fd)
+            os.fchdir(root)
+            os.chroot(".")
             with os.fdopen(writer, "wb") as pipe:
                 pickle.dump(function(), pipe)
             os._exit(0)

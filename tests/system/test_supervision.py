@@ -1001,6 +1001,8 @@ def test_logrotate_snippet(build, tmp_path):
 
 def test_installed_where_it_belongs(build, tmp_path):
     """make install brings everything, twice over nothing an administrator has changed is lost."""
+    if not (build / "../Makefile.am").exists():
+        pytest.skip("the build stands without its sources here")
     made = subprocess.run(
         ["make", "-s", "-C", str(build), f"DESTDIR={tmp_path}", "prefix=/usr", "sysconfdir=/etc"]
         + ["install-data-local", "install-systemdsystemunitDATA", "install-tmpfilesDATA"]
