@@ -228,9 +228,34 @@ static void service_unstarve(struct service *service)
 	service->starved = false;
 }
 
+/* The socket of a program that runs is left where keep_busy says so. */
+static void service_close(struct service *service, bool keep_busy)
+{
+	for (size_t i = 0; service->listeners != NULL && i < service->conf->socket_count; i++) {
+		struct listener *listener = &service->listeners[i];
+		const struct service_group *group = listener->owner;
+
+		if (listener->conf == NULL || (keep_busy && group->busy != 0))
+			continue;
+		if (listener->held != 0)
+			service_hold(service->context, listener, 0);
+		listener_close(listener);
+	}
+}
+
+void service_stop(struct service *service)
+{
+	service->stopped = true;
+	loop_timer_stop(service->context->loop, &service->throttle);
+	service_close(service, true);
+	for (size_t i = 0; i < service->group_count; i++)
+		service->groups[i].watched = false;
+}
+
 void service_free(struct service *service)
 {
 	service_stop(service);
+	service_close(service, false);
 	service_unstarve(service);
 	service_sockets_free(&(struct service_sockets){.listeners = service->listeners,
 		.groups = service->groups,
@@ -302,23 +327,6 @@ void service_drain(struct service *service, bool draining)
 		service_open(service);
 	}
 	report_state(service->report, service_state_name(service_state(service)), 0);
-}
-
-void service_stop(struct service *service)
-{
-	service->stopped = true;
-	loop_timer_stop(service->context->loop, &service->throttle);
-	for (size_t i = 0; service->listeners != NULL && i < service->conf->socket_count; i++) {
-		struct listener *listener = &service->listeners[i];
-
-		if (listener->conf == NULL)
-			continue;
-		if (listener->held != 0)
-			service_hold(service->context, listener, 0);
-		listener_close(listener);
-	}
-	for (size_t i = 0; i < service->group_count; i++)
-		service->groups[i].watched = false;
 }
 
 void service_starve(struct service *service)

@@ -110,7 +110,8 @@ void service_free(struct service *service);
    Returns how many are open. */
 size_t service_start(struct service *service);
 
-/* Closes the listeners; running programs go on. */
+/* Closes the listeners; running programs go on. A wait program that runs keeps superd's copy of
+   its sockets open, for it may not have taken its own yet: to be called again when it has ended. */
 void service_stop(struct service *service);
 
 /*

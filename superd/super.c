@@ -74,6 +74,7 @@ static void super_reaped(
 	void *owner, struct child *child, pid_t pid, int status, const struct rusage *usage)
 {
 	struct super *super = owner;
+	struct service *service;
 
 	if (child == NULL) {
 		super_upgrade_reaped(super, pid, status);
@@ -81,7 +82,10 @@ static void super_reaped(
 		return;
 	}
 	spawn_reaped(super->context.spawn, pid);
-	service_reaped(child->owner, child, status, usage);
+	service = child->owner;
+	service_reaped(service, child, status, usage);
+	if (super->stopping)
+		service_stop(service);
 }
 
 /* At most one line a second. */

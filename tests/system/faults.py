@@ -270,6 +270,12 @@ def may_trace():
     return "" if can("strace", "-o", "/dev/null", "true") else "this user may not trace"
 
 
+def tracer_of(pid):
+    """The process that traces pid; 0: none."""
+    text = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(text.partition("TracerPid:")[2].split()[0])
+
+
 needs_strace = pytest.mark.skipif(bool(may_trace()), reason=may_trace() or "it can")
 needs_net = needs(
     "root for a network namespace, and ip(8)", "unshare", "-n", "ip", "link", "set", "lo", "up"

@@ -89,7 +89,7 @@ def test_raw_call_of_the_child_fails(patient, spawn, call):
         stderr=subprocess.PIPE,
     )
     try:
-        stand.poll("strace is there", lambda: tracer_of(sick.pid) == strace.pid)
+        stand.poll("strace is there", lambda: faults.tracer_of(sick.pid) == strace.pid)
         assert stand.ask(port) == b""
     finally:
         strace.terminate()
@@ -99,11 +99,6 @@ def test_raw_call_of_the_child_fails(patient, spawn, call):
     assert event["error"] == faults.errno_text("EIO")
     assert stand.ask(port, b"x") == b"x"
     sick.health()
-
-
-def tracer_of(pid):
-    text = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(text.partition("TracerPid:")[2].split()[0])
 
 
 def test_exec_text_busy(patient, spawn, tmp_path):

@@ -1,9 +1,12 @@
 """Wait programs: the sockets themselves, handed over and taken back."""
 
+import signal
 import socket
+import subprocess
 
 import pytest
 
+import faults
 import stand
 
 LOG = "log { events = { accept, refuse, exit, error } }\n"
@@ -170,3 +173,53 @@ def test_wait_counts_as_an_instance(superd, program, endpoint):
         assert daemon.wait_event("accept")["running"] == "1/64"
         daemon.stop()
     assert daemon.events("exit")[0]["signal"] == "TERM"
+
+
+@faults.needs_strace
+@pytest.mark.parametrize("endpoint", ["tcp", "udp"])
+def test_stop_while_the_program_has_not_taken_its_sockets_yet(superd, program, endpoint):
+    """The child of vm still uses superd's table: what superd closes then is gone for it too."""
+    room = program("room", "#!/bin/sh\nexec sleep 1000\n")
+    port = stand.free_port()
+    daemon = superd(
+        LOG + f"service room {{ listen = {endpoint}:127.0.0.1:{port} wait = yes exec = {room} }}",
+        "--spawn=vm",
+    )
+    strace = subprocess.Popen(
+        ["strace", "-f", "-qq", "-o", "/dev/null", "--inject=close_range:delay_enter=500000"]
+        + ["-e", "trace=close_range", "-p", str(daemon.pid)]
+    )
+    stand.poll("strace is there", lambda: faults.tracer_of(daemon.pid) == strace.pid)
+    kind = socket.SOCK_STREAM if endpoint == "tcp" else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET, kind) as client:
+        client.connect(("127.0.0.1", port))
+        client.send(b"x")
+        daemon.wait_event("accept")
+        daemon.stop()
+    strace.wait(stand.DEADLINE)
+    assert daemon.events("exit")[0]["signal"] == "TERM"
+
+
+def test_sockets_are_closed_when_the_program_ends_during_drain(superd, program):
+    room = program("room", "#!/bin/sh\nexec sleep 1000\n")
+    ports = [stand.free_port(), stand.free_port()]
+    daemon = superd(
+        LOG
+        + "drain = 100s\n"
+        + f"service room {{ listen = 127.0.0.1:{ports[0]} wait = yes exec = {room} }}\n"
+        + f"service hold {{ listen = 127.0.0.1:{ports[1]} exec = echo }}"
+    )
+    with stand.connect(ports[1]) as hold, stand.connect(ports[0]) as client:
+        event = daemon.wait_event("accept", service="room")
+        daemon.wait_event("accept", service="hold")
+        daemon.send_signal(signal.SIGTERM)
+        daemon.wait_event("drain")
+        stand.kill(int(event["pid"]), signal.SIGTERM)
+        daemon.wait_event("exit", service="room")
+        with pytest.raises(ConnectionError):
+            client.recv(10)
+        with pytest.raises(ConnectionRefusedError):
+            stand.connect(ports[0])
+        hold.shutdown(socket.SHUT_WR)
+        assert hold.recv(10) == b""
+    assert daemon.process.wait(stand.DEADLINE) == 0
