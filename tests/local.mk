@@ -29,6 +29,11 @@ check-programs: all
 check-full: check-programs
 	@$(PYTHON3) $(srcdir)/tests/full --build $(abs_builddir)
 
+# The fuzz targets alone, each for so long, with a find in BUILD/full/fuzz.
+FUZZ_S = 600
+fuzz: all
+	@$(PYTHON3) $(srcdir)/tests/full --build $(abs_builddir) --fuzz-seconds $(FUZZ_S) fuzz
+
 # The long form of what make check does for seconds: the reliability matrix, ten minutes of storm
 # on the spool, broken files, many reloads, a hundred upgrades under load.
 SOAK_SECONDS = 600
@@ -51,7 +56,7 @@ soak: all check-programs
 check-fresh:
 	@$(PYTHON3) $(srcdir)/tests/fresh --work $(abs_builddir)/fresh
 
-.PHONY: check-programs check-full check-fresh soak
+.PHONY: check-programs check-full check-fresh fuzz soak
 
 # The tests are shipped as they stand in the source tree: a list of them would go stale.
 dist-hook:
@@ -68,4 +73,3 @@ tests_conf_confcheck_SOURCES = tests/conf/confcheck.c
 tests_conf_confcheck_LDADD = superd/libsuperd.a $(CONFUSE_LIBS)
 EXTRA_DIST += tests/conf/test_conf.py tests/conf/test_conf_fault.py tests/conf/fault.c tests/conf/good tests/conf/bad
 EXTRA_DIST += tests/lint/man-schema
-EXTRA_DIST += tests/fuzz/fuzz_conf.c tests/fuzz/fuzz_addr.c tests/fuzz/conf.dict tests/fuzz/corpus
