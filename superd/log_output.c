@@ -62,15 +62,18 @@ static enum log_taken file_write(
 static int stderr_open(struct log_output *output, struct error *error)
 {
 	struct stat status;
+	bool may_block;
 	int fd = -1;
 
 	if (fstat(output->stderr_fd, &status) == -1)
 		return 0; /* closed: all is dropped.  The number may be anybody's later */
 	output->is_socket = S_ISSOCK(status.st_mode);
-	if (!output->is_socket)
+	/* A file's position is shared: one's own would write over what others have written. */
+	may_block = !output->is_socket && !S_ISREG(status.st_mode);
+	if (may_block)
 		fd = open(output->path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd == -1) {
-		output->is_guarded = !output->is_socket;
+		output->is_guarded = may_block;
 		fd = fcntl(output->stderr_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	}
 	if (fd == -1)
