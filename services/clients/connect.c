@@ -97,6 +97,8 @@ static int connect_fault(const struct connect_target *target, int code, struct f
 	if (code == ETIMEDOUT)
 		return fault_set(
 			fault, 0, "connect to %.200s %.50s: timed out", target->host, target->port);
+	if (code == ECONNRESET) /* refused while connecting is ECONNREFUSED: it was connected */
+		return fault_set(fault, code, "server terminated prematurely");
 	fault_set(fault, code, "connect to %.200s %.50s", target->host, target->port);
 	if (code == EADDRNOTAVAIL && target->local_port != 0) {
 		struct fault plain = *fault;

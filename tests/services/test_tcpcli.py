@@ -250,6 +250,14 @@ def test_reset_while_the_user_types(start):
         assert finish(process) == (1, PREMATURE + ": Connection reset by peer\n")
 
 
+def test_reset_as_soon_as_connected(start):
+    """Whether tcpcli has learnt by then that it is connected is chance: it says the same."""
+    for _ in range(30):
+        with Server(reset) as server:
+            process = start("127.0.0.1", server.port)
+            assert finish(process) == (1, PREMATURE + ": Connection reset by peer\n")
+
+
 def test_reset_after_end_of_input(run):
     def handler(connection):
         receive_all(connection)
