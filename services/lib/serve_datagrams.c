@@ -20,30 +20,43 @@
 /* Refused datagrams that no line has told of yet. */
 struct refusals {
 	unsigned long count;
-	time_t told_s; /* monotonic; 0: never */
+	time_t told_s;     /* monotonic; 0: never */
+	struct dgram last; /* of those counted */
+	enum dgram_verdict last_verdict;
 };
+
+static void refusals_tell(struct refusals *refusals)
+{
+	char source[PEER_TEXT_SIZE], count[TEXT_NUMBER_SIZE];
+	struct peer peer;
+	struct text text;
+
+	if (refusals->count == 0)
+		return;
+	peer_set(&peer, (const struct sockaddr *)&refusals->last.source,
+		refusals->last.source_length);
+	peer_format(&peer, source);
+	text_begin(&text, count, sizeof(count));
+	text_add_unsigned(&text, refusals->count);
+	note("datagrams not answered: ", count, ", the last from ", source, ": ",
+		dgram_verdict_name(refusals->last_verdict), NOTE_END);
+	refusals->count = 0;
+}
 
 /* Tells of refusals, at most once a second: whoever floods the service must not flood its log. */
 static void refusal_note(
 	struct refusals *refusals, const struct dgram *dgram, enum dgram_verdict verdict)
 {
 	struct timespec now;
-	char source[PEER_TEXT_SIZE], count[TEXT_NUMBER_SIZE];
-	struct peer peer;
-	struct text text;
 
 	refusals->count++;
+	refusals->last = *dgram;
+	refusals->last_verdict = verdict;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (refusals->told_s == now.tv_sec)
 		return;
 	refusals->told_s = now.tv_sec;
-	peer_set(&peer, (const struct sockaddr *)&dgram->source, dgram->source_length);
-	peer_format(&peer, source);
-	text_begin(&text, count, sizeof(count));
-	text_add_unsigned(&text, refusals->count);
-	note("datagrams not answered: ", count, ", the last from ", source, ": ",
-		dgram_verdict_name(verdict), NOTE_END);
-	refusals->count = 0;
+	refusals_tell(refusals);
 }
 
 static void datagram_serve(const struct serve *serve, struct dgram_socket *from,
@@ -88,6 +101,8 @@ int serve_datagrams(const struct serve *serve)
 			failures = 0;
 			datagram_serve(serve, &from, &dgram, data, (size_t)length, &refusals);
 		} else if (errno == ETIMEDOUT) {
+			/* Those that came in the second of the last line. */
+			refusals_tell(&refusals);
 			return STATUS_DONE;
 		} else {
 			failures++;

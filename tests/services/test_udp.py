@@ -1,5 +1,6 @@
 """Datagram services: answers, the end after the idle time, and what may not be answered."""
 
+import re
 import socket
 import struct
 import time
@@ -151,6 +152,18 @@ def test_its_own_port_gets_no_answer(stand, name):
     with drive.udp_server("127.0.0.1") as server, \
             drive.udp_socket("127.0.0.2", port_of(server)) as forged:
         check_refused(stand, name, forged, server, server.getsockname(), "own port as source")
+
+
+def test_every_datagram_not_answered_is_told_of(stand):
+    """At most one line a second: those behind the first are told of when the program ends."""
+    with drive.udp_server("127.0.0.1") as server, \
+            drive.udp_socket("127.0.0.2", port_of(server)) as forged:
+        for _ in range(5):
+            forged.sendto(b"ping", server.getsockname())
+        program = stand.start("echo", "-t", "1", stdin=server)
+        assert program.status() == 0
+        told = re.findall(r"datagrams not answered: (\d+),", program.log())
+        assert sum(map(int, told)) == 5
 
 
 def test_two_echoes_do_not_play_ping_pong(stand):
