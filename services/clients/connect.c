@@ -202,7 +202,8 @@ int connect_describe(int socket, size_t size, char *text, struct fault *fault)
 		return fault_set(fault, errno, "getsockname");
 	if (getpeername(socket, (struct sockaddr *)&remote, &remote_length) < 0)
 		/* ENOTCONN: reset between connect and here. */
-		return fault_set(fault, errno, "server terminated prematurely");
+		return fault_set(fault, errno == ENOTCONN ? ECONNRESET : errno,
+			"server terminated prematurely");
 	if (endpoint_print(&local, local_length, sizeof(from), from) < 0 ||
 		endpoint_print(&remote, remote_length, sizeof(to), to) < 0)
 		return fault_set(fault, 0, "address of the connection cannot be printed");

@@ -75,7 +75,8 @@ static void session_half_close(struct session *session)
 		buffer_length(&session->typed) > 0 || buffer_length(&session->request) > 0)
 		return;
 	if (shutdown(session->socket, SHUT_WR) < 0)
-		session->send_error = errno;
+		/* ENOTCONN: reset since the last byte; one byte more and it would be EPIPE. */
+		session->send_error = errno == ENOTCONN ? EPIPE : errno;
 	else
 		session->sent_end = true;
 }

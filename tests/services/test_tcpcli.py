@@ -258,6 +258,22 @@ def test_reset_as_soon_as_connected(start):
             assert finish(process) == (1, PREMATURE + ": Connection reset by peer\n")
 
 
+def test_server_that_closes_without_reading(run):
+    """What breaks is chance: the input in front of the reset, the half-close, or nothing."""
+
+    def handler(connection):
+        connection.sendall(b"greeting\n")
+
+    told = {PREMATURE + reason + "\n"
+            for reason in ("", ": Broken pipe", ": Connection reset by peer")}
+    told.add("receive from server: Connection reset by peer\n")
+    for _ in range(50):
+        with Server(handler) as server:
+            status, output, errors = run("127.0.0.1", server.port, input=b"not read\n")
+        assert output == b"greeting\n"
+        assert (status == 1 and errors in told) or (status, errors) == (0, "")
+
+
 def test_reset_after_end_of_input(run):
     def handler(connection):
         receive_all(connection)
