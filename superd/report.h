@@ -174,6 +174,10 @@ void report_status(struct report_subject *subject, const struct report_glance *g
 void report_daemon(struct report *report, enum log_level level, const char *event, const char *key,
 	const char *text);
 
+/* The same with a number. */
+void report_daemon_count(struct report *report, enum log_level level, const char *event,
+	const char *key, int64_t count);
+
 /* superd's own lines go to sink (NULL: where they went), from level on, unless one is forced. */
 void report_set_log(struct report *report, struct log_sink *sink, enum log_level level);
 
