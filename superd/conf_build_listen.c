@@ -61,22 +61,30 @@ static void listen_add_all(
 	}
 }
 
-/* Without `listen`: the service's name. */
-static void listen_default(struct conf_making *making, bool wait)
+/* The service's name; false where it is in no list of ports. */
+static bool listen_get_default(const struct conf_making *making, struct listen_endpoint *from)
 {
 	const struct conf_section *section = making->section;
-	struct listen_endpoint from = {.file = section->file, .line = section->line};
 	struct conf_endpoint *endpoint =
 		conf_pool_alloc(making->builder->tree->pool, sizeof(*endpoint));
 
-	if (conf_endpoint_from_name(section->title, endpoint) != 0) {
+	*from = (struct listen_endpoint){
+		.endpoint = endpoint, .file = section->file, .line = section->line};
+	return conf_endpoint_from_name(section->title, endpoint) == 0;
+}
+
+/* Without `listen`. */
+static void listen_default(struct conf_making *making, bool wait)
+{
+	const struct conf_section *section = making->section;
+	struct listen_endpoint from;
+
+	if (listen_get_default(making, &from))
+		listen_add_all(making, &from, 1, wait);
+	else
 		conf_making_problem(making, NULL, section->file, section->line,
 			"listen is not set, and '%s' is not in /etc/services for tcp (write listen = PORT)",
 			section->title);
-		return;
-	}
-	from.endpoint = endpoint;
-	listen_add_all(making, &from, 1, wait);
 }
 
 static void listen_set(struct conf_making *making, const struct conf_setting *listen, bool wait)
@@ -85,6 +93,9 @@ static void listen_set(struct conf_making *making, const struct conf_setting *li
 	size_t i, count = 0;
 
 	list = conf_pool_alloc(making->builder->tree->pool, (listen->count + 1) * sizeof(*list));
+	/* `+=` adds to the default, where there is one. */
+	if (listen->add && listen_get_default(making, &list[0]))
+		count++;
 	for (i = 0; i < listen->count; i++) {
 		const struct conf_value *value = &listen->values[i];
 
