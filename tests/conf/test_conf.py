@@ -203,6 +203,23 @@ def test_own_user_is_told(place):
     ]
 
 
+def test_open_files_beyond_the_kernel(place):
+    """No program could be started with it, root's neither."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: for others their own hard limit is the lower one")
+    most = int(pathlib.Path("/proc/sys/fs/nr_open").read_text())
+    for count, code in ((most, 0), (most + 1, 1)):
+        (place / "a.conf").write_text(
+            f"service a {{ listen = 7000  exec = /bin/cat  limits {{ open-files = {count} }} }}\n"
+        )
+        result = confcheck(place, "check", "a.conf")
+        assert result.returncode == code
+    assert result.stderr == (
+        f'a.conf:1: service "a": limits: open-files: is above the kernel\'s limit of {most}'
+        " (fs.nr_open)\n"
+    )
+
+
 # --- the manual page ----------------------------------------------------------------------
 
 
