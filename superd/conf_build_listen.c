@@ -173,7 +173,7 @@ bool conf_service_has_wait(const struct conf_service *service)
 	return listen_first_wait(service) != NULL;
 }
 
-/* What a service inherits that needs a peer, beside a socket that has none. */
+/* What a service inherits that needs clients, beside a socket that has none. */
 static void listen_tell_inherited(struct conf_making *making, const struct conf_setting *setting,
 	const struct conf_socket *socket)
 {
@@ -213,7 +213,7 @@ static const struct conf_setting *listen_setting(
 	setting = conf_merge_find(making->layers, option);
 	if (setting == NULL || setting->bad || setting->file == NULL)
 		return NULL;
-	if ((option->flags & OPTION_PEER) &&
+	if ((option->flags & (OPTION_PEER | OPTION_REFUSES)) &&
 		(option->kind == KIND_STRING ? *setting->values[0].text == '\0'
 					     : setting->values[0].number == 0))
 		return NULL;
@@ -265,13 +265,16 @@ static void listen_check_option(struct conf_making *making, const struct conf_op
 		return;
 	if ((option->flags & OPTION_PEER) && listen_check_peer(making, setting))
 		return;
-	if (!conf_making_is_own(making, setting))
+	if (!conf_making_is_own(making, setting)) {
+		if ((option->flags & OPTION_REFUSES) && conf_service_has_wait(making->service))
+			listen_tell_inherited(making, setting, listen_first_wait(making->service));
 		return;
+	}
 	if (!conf_service_applies(making->service, option->applies))
 		conf_setting_problem(making->builder->tree->report, setting,
 			"has no effect: no endpoint of this service is %s",
 			listen_applies_text(option->applies));
-	else if (option->flags & OPTION_PEER)
+	else if (option->flags & (OPTION_PEER | OPTION_REFUSES))
 		listen_check_partly(making, setting);
 }
 
