@@ -108,6 +108,7 @@ struct report_failure {
 	const char *text;        /* where errno does not say it; NULL: errno's text */
 	const char *path;        /* what it was about; NULL: nothing */
 	const char *endpoint;    /* the listener; NULL: none */
+	bool warns;              /* nothing is wrong with the service: not counted */
 };
 
 void report_error(struct report_subject *subject, const struct report_failure *failure);
