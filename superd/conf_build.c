@@ -140,19 +140,39 @@ static void build_log(
 
 /* --- limits -------------------------------------------------------------------------------- */
 
+/* The kernel's own limit of open files, which not even root goes beyond. */
+static rlim_t build_most_files(void)
+{
+	FILE *file = fopen("/proc/sys/fs/nr_open", "re");
+	unsigned long most;
+	int got;
+
+	if (file == NULL)
+		return RLIM_INFINITY;
+	got = fscanf(file, "%lu", &most);
+	fclose(file);
+	return got == 1 ? most : RLIM_INFINITY;
+}
+
 /* Whether superd may set it; only root goes beyond its own hard limit. */
 static void build_check_rlimit(struct conf_builder *builder, const struct conf_setting *setting,
 	const struct conf_rlimit *limit)
 {
+	bool root = builder->ident->root;
 	char most[CONF_VALUE_SIZE];
-	struct rlimit own;
+	struct rlimit own = {.rlim_max = RLIM_INFINITY};
 
-	if (builder->ident->root || getrlimit((__rlimit_resource_t)limit->resource, &own) != 0 ||
-		limit->value <= own.rlim_max)
+	if (root && limit->resource == RLIMIT_NOFILE)
+		own.rlim_max = build_most_files();
+	else if (!root && getrlimit((__rlimit_resource_t)limit->resource, &own) != 0)
 		return;
+	if (limit->value <= own.rlim_max)
+		return;
+	conf_value_format(setting->option->kind, (int64_t)own.rlim_max, most);
 	conf_setting_problem(builder->tree->report, setting,
-		"is above superd's own hard limit of %s, and only root may raise it",
-		conf_value_format(setting->option->kind, (int64_t)own.rlim_max, most));
+		root ? "is above the kernel's limit of %s (fs.nr_open)"
+		     : "is above superd's own hard limit of %s, and only root may raise it",
+		most);
 }
 
 static void build_rlimits(

@@ -61,22 +61,30 @@ static void listen_add_all(
 	}
 }
 
-/* Without `listen`: the service's name. */
-static void listen_default(struct conf_making *making, bool wait)
+/* The service's name; false where it is in no list of ports. */
+static bool listen_get_default(const struct conf_making *making, struct listen_endpoint *from)
 {
 	const struct conf_section *section = making->section;
-	struct listen_endpoint from = {.file = section->file, .line = section->line};
 	struct conf_endpoint *endpoint =
 		conf_pool_alloc(making->builder->tree->pool, sizeof(*endpoint));
 
-	if (conf_endpoint_from_name(section->title, endpoint) != 0) {
+	*from = (struct listen_endpoint){
+		.endpoint = endpoint, .file = section->file, .line = section->line};
+	return conf_endpoint_from_name(section->title, endpoint) == 0;
+}
+
+/* Without `listen`. */
+static void listen_default(struct conf_making *making, bool wait)
+{
+	const struct conf_section *section = making->section;
+	struct listen_endpoint from;
+
+	if (listen_get_default(making, &from))
+		listen_add_all(making, &from, 1, wait);
+	else
 		conf_making_problem(making, NULL, section->file, section->line,
 			"listen is not set, and '%s' is not in /etc/services for tcp (write listen = PORT)",
 			section->title);
-		return;
-	}
-	from.endpoint = endpoint;
-	listen_add_all(making, &from, 1, wait);
 }
 
 static void listen_set(struct conf_making *making, const struct conf_setting *listen, bool wait)
@@ -85,6 +93,9 @@ static void listen_set(struct conf_making *making, const struct conf_setting *li
 	size_t i, count = 0;
 
 	list = conf_pool_alloc(making->builder->tree->pool, (listen->count + 1) * sizeof(*list));
+	/* `+=` adds to the default, where there is one. */
+	if (listen->add && listen_get_default(making, &list[0]))
+		count++;
 	for (i = 0; i < listen->count; i++) {
 		const struct conf_value *value = &listen->values[i];
 
@@ -162,7 +173,7 @@ bool conf_service_has_wait(const struct conf_service *service)
 	return listen_first_wait(service) != NULL;
 }
 
-/* What a service inherits that needs a peer, beside a socket that has none. */
+/* What a service inherits that needs clients, beside a socket that has none. */
 static void listen_tell_inherited(struct conf_making *making, const struct conf_setting *setting,
 	const struct conf_socket *socket)
 {
@@ -202,7 +213,7 @@ static const struct conf_setting *listen_setting(
 	setting = conf_merge_find(making->layers, option);
 	if (setting == NULL || setting->bad || setting->file == NULL)
 		return NULL;
-	if ((option->flags & OPTION_PEER) &&
+	if ((option->flags & (OPTION_PEER | OPTION_REFUSES)) &&
 		(option->kind == KIND_STRING ? *setting->values[0].text == '\0'
 					     : setting->values[0].number == 0))
 		return NULL;
@@ -254,13 +265,16 @@ static void listen_check_option(struct conf_making *making, const struct conf_op
 		return;
 	if ((option->flags & OPTION_PEER) && listen_check_peer(making, setting))
 		return;
-	if (!conf_making_is_own(making, setting))
+	if (!conf_making_is_own(making, setting)) {
+		if ((option->flags & OPTION_REFUSES) && conf_service_has_wait(making->service))
+			listen_tell_inherited(making, setting, listen_first_wait(making->service));
 		return;
+	}
 	if (!conf_service_applies(making->service, option->applies))
 		conf_setting_problem(making->builder->tree->report, setting,
 			"has no effect: no endpoint of this service is %s",
 			listen_applies_text(option->applies));
-	else if (option->flags & OPTION_PEER)
+	else if (option->flags & (OPTION_PEER | OPTION_REFUSES))
 		listen_check_partly(making, setting);
 }
 

@@ -83,6 +83,13 @@ static void dump_line(
 	dump_end(dump, setting);
 }
 
+/* What holds without being set, and would not be the same if it were. */
+static void dump_computed(struct dump *dump, const char *name, const char *text)
+{
+	dump_indent(dump);
+	fprintf(dump->stream, "# %s = %s (default)\n", name, text);
+}
+
 static void dump_list(struct dump *dump, const char *name, const struct conf_list *list,
 	const struct conf_setting *setting)
 {
@@ -168,20 +175,30 @@ static void dump_identity(
 			setting);
 	else if (dump->service->creds.change)
 		dump_line(dump, name, number, NULL);
+	else
+		dump_computed(dump, name, number); /* superd's own: another's is another */
 }
 
 static void dump_listen(
 	struct dump *dump, const struct conf_option *option, const struct conf_setting *setting)
 {
 	struct conf_list list = conf_merge_list(dump->pool, dump->layers, option);
-	char port[16];
+	const struct conf_socket *first = &dump->service->sockets[0];
+	struct conf_endpoint named;
+	size_t i;
 
-	if (setting != NULL) {
+	if (setting != NULL &&
+		(!setting->add || conf_endpoint_from_name(dump->service->name, &named) != 0)) {
 		dump_list(dump, option->name, &list, setting);
 		return;
 	}
-	snprintf(port, sizeof(port), "{ %u }", addr_port(&dump->service->sockets[0].addr));
-	dump_line(dump, option->name, port, NULL);
+	/* The port of the service's name comes first. */
+	dump_name(dump, option->name);
+	fprintf(dump->stream, "{ %u", addr_port(&first->addr));
+	for (i = 0; i < list.count; i++)
+		fprintf(dump->stream, ", %s", conf_string_quote(dump->pool, list.values[i]->text));
+	fputs(" }", dump->stream);
+	dump_end(dump, setting);
 }
 
 /*
@@ -259,7 +276,7 @@ static bool dump_is_inherited_peer(const struct dump *dump, const struct conf_op
 	       conf_service_has_wait(dump->service);
 }
 
-/* Without a rate burst would be a problem, without a control socket its mode. */
+/* Without a rate burst would be a problem if it were set, without a control socket its mode. */
 static bool dump_has_effect(const struct dump *dump, const struct conf_option *option)
 {
 	const struct limit_policy *sources;
@@ -272,19 +289,19 @@ static bool dump_has_effect(const struct dump *dump, const struct conf_option *o
 	return sources->rate.count > 0 || sources->per_source_rate.count > 0;
 }
 
+/* Whether no file sets it. */
+static bool dump_is_builtin(const struct conf_setting *setting)
+{
+	return setting == NULL || setting->file == NULL;
+}
+
 /* Set in a file, per-source would hold for loopback and unix peers as well, and a control socket
    that cannot be made would be an error. */
 static bool dump_is_weaker(const struct conf_option *option, const struct conf_setting *setting)
 {
 	if (setting == NULL)
 		return option->block == BLOCK_LIMITS;
-	return setting->file == NULL && strcmp(option->name, "control-socket") == 0;
-}
-
-static void dump_computed(struct dump *dump, const char *name, const char *text)
-{
-	dump_indent(dump);
-	fprintf(dump->stream, "# %s = %s (default)\n", name, text);
+	return dump_is_builtin(setting) && strcmp(option->name, "control-socket") == 0;
 }
 
 static void dump_option(struct dump *dump, const struct conf_option *option, const void *base)
@@ -305,8 +322,13 @@ static void dump_option(struct dump *dump, const struct conf_option *option, con
 	text = dump_field(dump, option, (const char *)base + option->offset);
 	if (text == NULL && option->fallback != NULL)
 		text = "\"\""; /* none, where saying nothing would be something */
-	if (text == NULL || !dump_has_effect(dump, option))
+	if (text == NULL)
 		return;
+	if (!dump_has_effect(dump, option)) {
+		if (option->block == BLOCK_LIMITS && dump_is_builtin(setting))
+			dump_computed(dump, option->name, text);
+		return;
+	}
 	if (dump_is_weaker(option, setting))
 		dump_computed(dump, option->name, text);
 	else

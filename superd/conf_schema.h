@@ -79,6 +79,8 @@ enum conf_option_flag {
 	OPTION_PRIVILEGED = 128, /* only where superd was started as root */
 	OPTION_GUARD = 256,      /* keeps clients out: where it needs the peer, an inherited one is
 				    an error too, for nothing may look guarded that is not */
+	OPTION_REFUSES = 512,    /* turns clients away: a warning beside an endpoint where superd
+				    sees none, also inherited */
 };
 
 struct conf_word {

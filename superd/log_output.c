@@ -62,18 +62,18 @@ static enum log_taken file_write(
 static int stderr_open(struct log_output *output, struct error *error)
 {
 	struct stat status;
-	bool may_block;
+	bool shared;
 	int fd = -1;
 
 	if (fstat(output->stderr_fd, &status) == -1)
 		return 0; /* closed: all is dropped.  The number may be anybody's later */
 	output->is_socket = S_ISSOCK(status.st_mode);
-	/* A file's position is shared: one's own would write over what others have written. */
-	may_block = !output->is_socket && !S_ISREG(status.st_mode);
-	if (may_block)
+	/* Who shares a file's description goes on behind what is written, not over it. */
+	shared = output->is_socket || S_ISREG(status.st_mode);
+	if (!shared)
 		fd = open(output->path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd == -1) {
-		output->is_guarded = may_block;
+		output->is_guarded = !shared;
 		fd = fcntl(output->stderr_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	}
 	if (fd == -1)

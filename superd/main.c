@@ -184,6 +184,18 @@ static void parse_single(struct command *command, char **program)
 	command->options.conf_file = CONF_SINGLE_NAME;
 }
 
+/* --listen has taken one endpoint; up to the next option, and short of the "--" before the program,
+   there may be more. */
+static void parse_endpoints(struct command *command, int argc, char **argv)
+{
+	int end = optind;
+
+	while (end < argc && strcmp(argv[end], "--") != 0)
+		end++;
+	while (end < argc && optind < end && argv[optind][0] != '-')
+		command->listen[command->single.listen_count++] = argv[optind++];
+}
+
 static void parse_options(int argc, char **argv, struct command *command)
 {
 	static const struct option longs[] = {
@@ -200,8 +212,11 @@ static void parse_options(int argc, char **argv, struct command *command)
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "c:dp:l:tThV", longs, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "c:dp:l:tThV", longs, NULL)) != -1) {
 		parse_option(command, option);
+		if (option == OPTION_LISTEN)
+			parse_endpoints(command, argc, argv);
+	}
 	if (command->single.listen_count > 0) {
 		parse_single(command, argv + optind);
 		return;

@@ -17,12 +17,14 @@
 
 #define SUMMARY_NS CLOCK_NS_PER_S
 
+enum { REASON_ERROR = REPORT_REASONS, REASON_WARNING };
+
 /* What repeats, by service and reason: at most one line a second. */
 struct summary {
 	struct summary *next;         /* of the same subject */
 	struct summary *next_pending; /* of the reporter's list */
 	struct report_subject *subject;
-	unsigned reason;  /* refusals: the reason's number; errors: REPORT_REASONS */
+	unsigned reason;  /* refusals: the reason's number; else REASON_ERROR, REASON_WARNING */
 	const char *name; /* the reason's or the step's text; a constant */
 	int64_t told_ns;  /* when the last line was written */
 	uint64_t count;   /* since then */
@@ -256,15 +258,18 @@ static void summary_write_refusal(struct summary *summary)
 
 static void summary_write_error(struct summary *summary)
 {
+	bool warns = summary->reason == REASON_WARNING;
+	const char *event = warns ? "warning" : "error";
 	struct log_record record;
 
-	subject_begin(summary->subject, &record, EVENT_ERROR, LEVEL_ERROR, "error");
+	subject_begin(
+		summary->subject, &record, EVENT_ERROR, warns ? LEVEL_WARNING : LEVEL_ERROR, event);
 	record_peer(&record, "peer", &summary->peer);
 	if (summary->pid > 0)
 		log_int(&record, "pid", summary->pid);
 	log_string(&record, "step", summary->name);
-	log_string(&record, "error",
-		summary->text[0] != '\0' ? summary->text : strerror(summary->code));
+	log_string(
+		&record, event, summary->text[0] != '\0' ? summary->text : strerror(summary->code));
 	if (summary->path != NULL)
 		log_string(&record, "path", summary->path);
 	if (summary->endpoint != NULL)
@@ -425,8 +430,10 @@ void report_error(struct report_subject *subject, const struct report_failure *f
 {
 	struct summary *summary;
 
-	subject->counts.failed++;
-	summary = subject_summary(subject, REPORT_REASONS, failure->step);
+	if (!failure->warns)
+		subject->counts.failed++;
+	summary = subject_summary(
+		subject, failure->warns ? REASON_WARNING : REASON_ERROR, failure->step);
 	if (summary == NULL)
 		return;
 	summary->peer = failure->peer != NULL ? *failure->peer : (struct peer){0};

@@ -108,6 +108,7 @@ struct report_failure {
 	const char *text;        /* where errno does not say it; NULL: errno's text */
 	const char *path;        /* what it was about; NULL: nothing */
 	const char *endpoint;    /* the listener; NULL: none */
+	bool warns;              /* nothing is wrong with the service: not counted */
 };
 
 void report_error(struct report_subject *subject, const struct report_failure *failure);
@@ -173,6 +174,10 @@ void report_status(struct report_subject *subject, const struct report_glance *g
 /* superd's other own lines: "stop", "signal", "ready", ...; text may be NULL. */
 void report_daemon(struct report *report, enum log_level level, const char *event, const char *key,
 	const char *text);
+
+/* The same with a number. */
+void report_daemon_count(struct report *report, enum log_level level, const char *event,
+	const char *key, int64_t count);
 
 /* superd's own lines go to sink (NULL: where they went), from level on, unless one is forced. */
 void report_set_log(struct report *report, struct log_sink *sink, enum log_level level);

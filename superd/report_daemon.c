@@ -25,6 +25,16 @@ void report_daemon(struct report *report, enum log_level level, const char *even
 	log_end(&record);
 }
 
+void report_daemon_count(struct report *report, enum log_level level, const char *event,
+	const char *key, int64_t count)
+{
+	struct log_record record;
+
+	daemon_begin(report, &record, level, event);
+	log_int(&record, key, count);
+	log_end(&record);
+}
+
 void report_start(struct report *report, const struct report_facts *facts)
 {
 	struct log_record record;

@@ -87,9 +87,10 @@ void service_open_failed(struct listener *listener, const struct error *error)
 {
 	struct service_group *group = listener->owner;
 
-	report_error(group->service->report,
-		&(struct report_failure){
-			.step = "listen", .text = error->text, .endpoint = listener->conf->text});
+	report_error(group->service->report, &(struct report_failure){.step = "listen",
+						     .text = error->text,
+						     .endpoint = listener->conf->text,
+						     .warns = listener->state == LISTENER_ABSENT});
 }
 
 /* Turns clients away where closing the socket does that: see service_drain(). */

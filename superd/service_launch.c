@@ -50,9 +50,21 @@ static int launch_stderr(struct service *service)
 	}
 }
 
+/* What is descriptor 0 of the program: of a group the first socket, whoever was ready. */
+static const struct conf_socket *launch_socket(const struct service_launch *launch)
+{
+	const struct service_group *group = launch->group;
+
+	for (size_t i = 0; group != NULL && i < group->count; i++) {
+		if (group->listeners[i].fd == group->fds[0])
+			return group->listeners[i].conf;
+	}
+	return launch->listener->conf;
+}
+
 static int launch_environment(const struct service *service, const struct service_launch *launch)
 {
-	const struct conf_socket *socket = launch->listener->conf;
+	const struct conf_socket *socket = launch_socket(launch);
 	struct childenv_facts facts = {
 		.conf = service->conf,
 		.type = socket->type,

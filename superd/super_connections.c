@@ -151,13 +151,14 @@ static int connections_next(void *owner, struct control_output *output)
 	state->begun = true;
 	connections_ask(state->diag, children, count, queries);
 	for (size_t i = 0; i < count; i++) {
-		control_output_text(output, state->more ? ",\n" : "\n");
+		if (state->more)
+			control_output_text(output, ", ");
 		control_output_json(output, connection_json(children[i], &queries[i], now_ns));
 		state->more = true;
 	}
 	if (count == PIECE)
 		return 1;
-	control_output_text(output, "\n]}");
+	control_output_text(output, "]}");
 	return 0;
 }
 

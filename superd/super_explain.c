@@ -61,7 +61,7 @@ static int explain_client(const char *text, struct explain_client *client, struc
 
 /* What the limits of the moment say; the configuration alone knows neither. */
 static void explain_counts(const struct super *super, const struct service *service,
-	const struct explain_client *client, FILE *stream)
+	const struct explain_client *client, bool accepted, FILE *stream)
 {
 	const struct service_context *context = &super->context;
 	struct admit_facts facts = {
@@ -75,6 +75,7 @@ static void explain_counts(const struct super *super, const struct service *serv
 		.running_all = (unsigned)children_count(context->children),
 		.max_all = context->conf->max_instances,
 	};
+	enum admit_verdict verdict;
 	double load;
 
 	if (service->conf->limits.load_permille > 0 && getloadavg(&load, 1) == 1)
@@ -84,7 +85,10 @@ static void explain_counts(const struct super *super, const struct service *serv
 		service->conf->limits.instances, facts.running_all, facts.max_all);
 	fprintf(stream, "running for this source %u\n",
 		limit_running(service->sources, &client->peer));
-	fprintf(stream, "now %s\n", admit_verdict_name(admit_check(service->conf, &facts)));
+	verdict = admit_check(service->conf, &facts);
+	/* admission is never asked about who has no endpoint to come to */
+	fprintf(stream, "now %s\n",
+		verdict == ADMIT_ACCEPT && !accepted ? "refuse" : admit_verdict_name(verdict));
 }
 
 /* The text of it, the caller's to free; NULL with *error. */
@@ -103,7 +107,7 @@ static char *explain_text(const struct super *super, const char *name,
 	}
 	result = explain(super->conf, name, client, time(NULL), stream, accepted, error);
 	if (result == 0 && service != NULL)
-		explain_counts(super, service, client, stream);
+		explain_counts(super, service, client, *accepted, stream);
 	if (fclose(stream) != 0 && result == 0)
 		result = error_set(error, ENOMEM, "explain");
 	if (result != 0) {

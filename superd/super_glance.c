@@ -6,8 +6,6 @@
 
 #include "superd/clock.h"
 
-#include <stdio.h>
-
 #define LINES_PER_TURN 64
 
 static void glance_service(const struct service *service)
@@ -46,10 +44,9 @@ static void glance_next(struct loop_timer *timer)
 void super_log_status(struct super *super)
 {
 	int64_t up_ns = loop_now_ns(super->context.loop) - super->started_ns;
-	char text[32];
 
-	snprintf(text, sizeof(text), "%lld", (long long)(up_ns / CLOCK_NS_PER_S));
-	report_daemon(super->context.report, LEVEL_NOTICE, "status", "uptime_s", text);
+	report_daemon_count(
+		super->context.report, LEVEL_NOTICE, "status", "uptime_s", up_ns / CLOCK_NS_PER_S);
 	super->status_next = 0;
 	super->status_timer.fire_cb = glance_next;
 	loop_timer_start(

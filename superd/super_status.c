@@ -91,7 +91,8 @@ static void status_each(void *owner, const struct service *service, bool retired
 	struct status *status = owner;
 
 	(void)retired;
-	control_output_text(status->output, status->more ? ",\n" : "\n");
+	if (status->more)
+		control_output_text(status->output, ", ");
 	control_output_json(status->output, status_service(service));
 	status->more = true;
 }
@@ -135,7 +136,7 @@ static int status_next(void *state, struct control_output *output)
 	else
 		more = super_walk_services(&status->walk, output, status_each, status);
 	if (more == 0)
-		control_output_text(output, "\n]}");
+		control_output_text(output, "]}");
 	return more;
 }
 

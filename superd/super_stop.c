@@ -7,7 +7,6 @@
 #include "superd/clock.h"
 
 #include <signal.h>
-#include <stdio.h>
 
 #define KILL_WAIT_NS (5 * CLOCK_NS_PER_S)  /* from KILL to giving up on what does not die */
 #define STOP_SLACK_NS (5 * CLOCK_NS_PER_S) /* on top of the times above, for a busy machine */
@@ -15,10 +14,9 @@
 static void super_tell(struct super *super, enum log_level level, const char *event)
 {
 	const struct service_context *context = &super->context;
-	char text[32];
 
-	snprintf(text, sizeof(text), "%zu", children_count(context->children));
-	report_daemon(context->report, level, event, "programs", text);
+	report_daemon_count(context->report, level, event, "programs",
+		(int64_t)children_count(context->children));
 }
 
 /* KILL to what is left of the programs; a second time nothing helps any more. */

@@ -99,11 +99,11 @@ static int rows_print(const struct view *view, bool rates, const struct row *row
 		{"ID", false, 0, 0},
 		{"SERVICE", false, 8, 0},
 		{"PEER", false, 15, 0},
-		{"PID", true, 0, 2},
-		{"AGE", true, 0, 0},
-		{"IDLE", true, 0, 1},
-		{"CPU", true, 0, 0},
-		{"RSS", true, 0, 3},
+		{"PID", true, 0, 4},
+		{"AGE", true, 0, 1},
+		{"IDLE", true, 0, 3},
+		{"CPU", true, 0, 2},
+		{"RSS", true, 0, 5},
 	};
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	int result = table == NULL ? -1 : 0;

@@ -148,7 +148,7 @@ static const char *state_note(const char *state)
 		{"starved", "waits for descriptors, processes or memory"},
 		{"full", "as many programs as its instances allow"},
 		{"paused", "by superctl pause"},
-		{"draining", "by superctl drain"},
+		{"draining", "what runs may finish"},
 	};
 
 	for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
@@ -290,26 +290,26 @@ static int rows_print(
 	static const struct table_column counts[] = {
 		{"SERVICE", false, 8, 0},
 		{"STATE", false, 0, 0},
-		{"LISTEN", true, 0, 2},
-		{"RUNNING", true, 0, 0},
-		{"ACCEPTED", true, 0, 3},
-		{"REFUSED", true, 0, 0},
-		{"FAILED", true, 0, 0},
-		{"ABNORMAL", true, 0, 4},
-		{"SOURCES", true, 0, 5},
-		{"NOTE", false, 16, 1},
+		{"LISTEN", true, 0, 5},
+		{"RUNNING", true, 0, 1},
+		{"ACCEPTED", true, 0, 6},
+		{"REFUSED", true, 0, 2},
+		{"FAILED", true, 0, 3},
+		{"ABNORMAL", true, 0, 7},
+		{"SOURCES", true, 0, 8},
+		{"NOTE", false, 16, 4},
 	};
 	static const struct table_column rates[] = {
 		{"SERVICE", false, 8, 0},
 		{"STATE", false, 0, 0},
-		{"LISTEN", true, 0, 2},
-		{"RUNNING", true, 0, 0},
-		{"ACCEPT/S", true, 0, 3},
-		{"REFUSE/S", true, 0, 0},
-		{"FAIL/S", true, 0, 0},
-		{"ABNORMAL", true, 0, 4},
-		{"SOURCES", true, 0, 5},
-		{"NOTE", false, 16, 1},
+		{"LISTEN", true, 0, 5},
+		{"RUNNING", true, 0, 1},
+		{"ACCEPT/S", true, 0, 6},
+		{"REFUSE/S", true, 0, 2},
+		{"FAIL/S", true, 0, 3},
+		{"ABNORMAL", true, 0, 7},
+		{"SOURCES", true, 0, 8},
+		{"NOTE", false, 16, 4},
 	};
 	struct table *table = table_new(
 		pair->before != NULL ? rates : counts, sizeof(counts) / sizeof(counts[0]));

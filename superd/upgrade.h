@@ -6,12 +6,15 @@
  * The protocol. The new program is started with the arguments and the environment of the old one
  * and one variable besides, SUPERD_UPGRADE, which is
  *
- *	try STATE PIPE       a child of the old one: reads the state from descriptor STATE, loads
- *the configuration, writes "superd VERSION state N" and a newline to descriptor PIPE, where N is
- *the version of the state that it takes, and exits with 0; or writes why it cannot and exits with
- *something else take STATE OLD       the process itself: takes over; where it cannot, it executes
- *the program on descriptor OLD (fexecve(3)) with the same arguments and "back" back STATE WHY...
- *the old program again, because of WHY: goes on from its own state
+ * "try STATE PIPE": a child of the old one. It reads the state from descriptor STATE, loads the
+ * configuration, writes "superd VERSION state N" and a newline to descriptor PIPE, where N is the
+ * version of the state that it takes, and exits with 0; or writes why it cannot, and exits with
+ * something else.
+ *
+ * "take STATE OLD": the process itself. It takes over; where it cannot, it executes the program on
+ * descriptor OLD (fexecve(3)) with the same arguments and "back".
+ *
+ * "back STATE WHY...": the old program again, because of WHY. It goes on from its own state.
  *
  * Descriptors that the state names are open in "take" and "back".
  */

@@ -128,7 +128,7 @@ def parse_dump(text):
 
 
 def without_comments(text):
-    return re.sub(r"  # .*", "", text)
+    return re.sub(r"^\s*# .*\n|  # .*", "", text, flags=re.M)
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -188,6 +188,36 @@ def test_computed_values_are_told(place):
     printed = confcheck(place, "print", "a.conf").stdout
     assert re.findall(r"^\s*# (per-source .*)$", printed, re.M) == ["per-source = 10 (default)"]
     assert re.findall(r"^\s*per-source ", printed, re.M) == []
+    assert re.findall(r"^\s*# (burst .*)$", printed, re.M) == ["burst = 10 (default)"]
+
+
+def test_own_user_is_told(place):
+    """A superd of an ordinary user runs programs as that; another's would do so as another."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become nobody")
+    (place / "a.conf").write_text("service a { listen = 7000  exec = /bin/cat }\n")
+    printed = confcheck(place, "print", "a.conf", user=NOBODY).stdout
+    assert re.findall(r"^\t(.*(?:user|group) = .*)$", printed, re.M) == [
+        f"# user = {NOBODY} (default)",
+        f"# group = {NOBODY} (default)",
+    ]
+
+
+def test_open_files_beyond_the_kernel(place):
+    """No program could be started with it, root's neither."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: for others their own hard limit is the lower one")
+    most = int(pathlib.Path("/proc/sys/fs/nr_open").read_text())
+    for count, code in ((most, 0), (most + 1, 1)):
+        (place / "a.conf").write_text(
+            f"service a {{ listen = 7000  exec = /bin/cat  limits {{ open-files = {count} }} }}\n"
+        )
+        result = confcheck(place, "check", "a.conf")
+        assert result.returncode == code
+    assert result.stderr == (
+        f'a.conf:1: service "a": limits: open-files: is above the kernel\'s limit of {most}'
+        " (fs.nr_open)\n"
+    )
 
 
 # --- the manual page ----------------------------------------------------------------------

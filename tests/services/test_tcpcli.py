@@ -16,6 +16,8 @@ import time
 
 import pytest
 
+import ports
+
 # Against hanging only; nothing is expected to come near.
 DEADLINE = 30
 
@@ -537,14 +539,8 @@ def test_unknown_service(run):
     assert errors.startswith("resolve 127.0.0.1 no-such-service: ")
 
 
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
 def test_refused(run):
-    port = free_port()
+    port = str(ports.free_port())
     assert run("127.0.0.1", port) == (
         1, b"", f"connect to 127.0.0.1 {port}: Connection refused\n")
 
@@ -596,7 +592,7 @@ def test_keepalive(start):
 
 
 def test_local_port(run):
-    port = free_port()
+    port = str(ports.free_port())
     with Server(echo) as server:
         assert run("-b", port, "127.0.0.1", server.port, input=b"x\n")[:2] == (0, b"x\n")
     assert server.peer[1] == int(port)
@@ -604,7 +600,7 @@ def test_local_port(run):
 
 def test_local_port_twice(run):
     """A port whose last connection, to another server, is in TIME_WAIT can be had again."""
-    port = free_port()
+    port = str(ports.free_port())
     for _ in range(2):
         with Server(echo) as server:
             assert run("-b", port, "127.0.0.1", server.port, input=b"x\n") == (0, b"x\n", "")
@@ -673,7 +669,7 @@ def test_connections(start):
 
 
 def test_local_port_is_for_the_first_connection(start):
-    port = free_port()
+    port = str(ports.free_port())
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(DEADLINE)
         process = start("-n", "3", "-b", port, "127.0.0.1", str(listener.getsockname()[1]))
@@ -783,13 +779,13 @@ def test_udp_nothing_to_send(run):
 
 
 def test_udp_refused(run):
-    port = free_port(socket.SOCK_DGRAM)
+    port = str(ports.free_port())
     assert run("-u", "127.0.0.1", port, input=b"x\n") == (
         1, b"", "receive from server: Connection refused\n")
 
 
 def test_udp_refused_while_the_user_types(start):
-    port = free_port(socket.SOCK_DGRAM)
+    port = str(ports.free_port())
     process = start("-u", "127.0.0.1", port)
     process.stdin.write(b"x\n")
     assert finish(process) == (1, "receive from server: Connection refused\n")
@@ -807,7 +803,7 @@ def test_udp_longest_line(run):
 
 
 def test_udp_local_port(run):
-    port = free_port(socket.SOCK_DGRAM)
+    port = str(ports.free_port())
     peers = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))

@@ -58,8 +58,10 @@ def answer(client):
 
 
 def ask(daemon, data):
-    """One request as it is written; the answer."""
-    return json.loads(answer(raw(daemon, data)))
+    """One request as it is written; the answer, which is one line as well."""
+    line = answer(raw(daemon, data))
+    assert line.count(b"\n") == 1 and line.endswith(b"\n")
+    return json.loads(line)
 
 
 def busy(daemon, port, count=1):
@@ -225,6 +227,8 @@ def test_explain_with_the_counts_of_the_moment(superd):
     assert "refuse: acl deny 127.0.0.9" in daemon.ctl("explain", "127.0.0.9", "one", status=1)
     assert "now accept" in daemon.ctl("explain", "user:root", "two")
     assert "now acl" in daemon.ctl("explain", "user:nobody", "two", status=1)
+    text = daemon.ctl("explain", "::1", "one", status=1)
+    assert "no endpoint for IPv6" in text and "now refuse\n" in text
     assert "no service 'three'" in daemon.ctl("explain", "::1", "three", status=1)
     assert "neither an address" in daemon.ctl("explain", "localhost", "one", status=1)
     refused = ask(daemon, b"explain user:nobody two\n")

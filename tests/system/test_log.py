@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import re
+import signal
 
 import stand
 
@@ -49,6 +50,27 @@ def test_json_has_the_same_keys(superd, services):
         "time", "level", "event", "service", "id", "peer", "local", "pid", "running",
     ]  # fmt: skip
     assert isinstance(accept["pid"], int) and accept["service"] == "time"
+
+
+def test_json_figures_are_numbers(superd, services):
+    port = stand.free_port()
+    daemon = superd(
+        f"service-directory = {services}\ndrain = 10s\n"
+        "log { format = json }\n"
+        f"service echo {{ listen = 127.0.0.1:{port} exec = echo }}"
+    )
+    with stand.connect(port) as client:
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
+        daemon.send_signal(signal.SIGUSR1)
+        stand.poll("status", lambda: '"uptime_s"' in daemon.log_text())
+        daemon.send_signal(signal.SIGTERM)
+        stand.poll("drain", lambda: '"drain"' in daemon.log_text())
+    daemon.process.wait(stand.DEADLINE)
+    rows = [json.loads(line) for line in daemon.log_text().splitlines()]
+    for event, key in (("status", "uptime_s"), ("drain", "programs")):
+        row = next(row for row in rows if row["event"] == event)
+        assert isinstance(row[key], int), row
 
 
 def test_default_events_leave_accept_out(superd, services):

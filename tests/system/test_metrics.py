@@ -1,20 +1,16 @@
 """The metrics through superd, and that log, status and metrics agree about what has happened."""
 
 import os
-import pathlib
 import re
 import shutil
 import socket
 import subprocess
-import sys
 import threading
 
 import pytest
 
+import openmetrics
 import stand
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-import openmetrics  # pylint: disable=wrong-import-position
 
 NOBODY = 65534
 USER = "user = root" if os.getuid() == 0 else ""

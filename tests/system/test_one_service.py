@@ -104,6 +104,27 @@ def test_several_endpoints_and_options(one, tmp_path):
     assert not daemon.events("exit")
 
 
+def test_several_endpoints_of_one_option(one):
+    ports = [stand.free_port() for _ in range(3)]
+    daemon = one(
+        "--listen",
+        f"127.0.0.1:{ports[0]}",
+        f"127.0.0.1:{ports[1]}",
+        "--set",
+        "argv0 = mine",
+        f"--listen=127.0.0.1:{ports[2]}",
+        "--",
+        "cat",
+        "-u",
+    )
+    for port in ports:
+        assert stand.ask(port, b"x") == b"x"
+    daemon.send_signal(signal.SIGUSR2)
+    assert daemon.wait_event("upgrade")["listeners"] == "3"
+    for port in ports:
+        assert stand.ask(port, b"y") == b"y"
+
+
 @pytest.mark.parametrize(
     "words",
     [

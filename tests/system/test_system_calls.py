@@ -41,6 +41,8 @@ CHILD = {
     "rt_sigprocmask": 1,
     "execve": 1,
 }
+if os.geteuid() == 0 and os.getpriority(os.PRIO_PROCESS, 0) != 0:
+    CHILD["setpriority"] = 1  # superd runs niced here, its programs do not
 # vm: close_range a first time, for a table of its own; fork: the C library's own, and when the exec
 # began, which superd cannot see of a process that shares nothing with it.
 CHILD_OF = {"vm": {}, "fork": {"set_robust_list": 1, "clock_gettime": 1}}

@@ -41,6 +41,26 @@ def test_all_stream_sockets_go_to_one_program(superd, program, kinds):
     assert len(daemon.events("accept")) == 2
 
 
+def test_environment_tells_of_descriptor_0(superd, program, kinds, tmp_path):
+    """The first socket is on 0, whichever a client came to."""
+    teller = program(
+        "teller",
+        "#!/usr/bin/python3\nimport os, select, socket\n"
+        "listeners = [socket.socket(fileno=3), socket.socket(fileno=4)]\n"
+        "client, _ = select.select(listeners, [], [])[0][0].accept()\n"
+        "family = socket.socket(fileno=os.dup(0)).family.name\n"
+        "client.sendall((os.environ['PROTO'] + ' ' + family).encode())\n",
+    )
+    port, path = stand.free_port(), tmp_path / "unix"
+    listen = f"listen = {{ 127.0.0.1:{port}, unix:{path} }}"
+    superd(LOG + f"service teller {{ {listen} wait = yes exec = {teller} }}", *kinds)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(stand.DEADLINE)
+        client.connect(str(path))
+        assert stand.read_all(client) == b"TCP AF_INET"
+    assert stand.ask(port) == b"TCP AF_INET"
+
+
 def test_shut_down_listener_is_opened_again(superd, program, kinds):
     rude = program(
         "rude",

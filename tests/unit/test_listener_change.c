@@ -72,6 +72,17 @@ static uint16_t port_of(const struct listener *listener)
 	return addr_port(&addr);
 }
 
+/* A port of no address at all: one of a single address may be a client's at another. */
+static uint16_t free_port(struct loop *loop, int type)
+{
+	struct conf_socket conf = internet("0.0.0.0", 0, type);
+	struct listener listener = opened(loop, &plain, &conf);
+	uint16_t port = port_of(&listener);
+
+	listener_close(&listener);
+	return port;
+}
+
 static int option(int fd, int level, int name)
 {
 	socklen_t length = sizeof(int);
@@ -211,7 +222,8 @@ static void test_beside(void **state)
 	struct error error;
 
 	for (size_t i = 0; i < 2; i++) {
-		struct conf_socket conf = internet("127.0.0.1", 0, types[i]);
+		struct conf_socket conf =
+			internet("127.0.0.1", free_port(*state, types[i]), types[i]);
 		struct conf_socket all;
 
 		specific = opened(*state, &plain, &conf);

@@ -156,6 +156,23 @@ static size_t line_of(const char *text, const char *begin)
 	return 0;
 }
 
+/* No line from the one that begins with titles on is wider than the view. */
+static void assert_fits(int (*view_cb)(const struct view *view, const struct view_pair *pair),
+	const struct view_pair *pair, const char *titles)
+{
+	static const size_t widths[] = {30, 40, 60, 80, 100};
+
+	for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
+		char *text = view_text(view_cb, pair, widths[i]);
+		size_t skip = line_of(text, titles);
+		char *rest = text;
+
+		for (char *line; (line = strsep(&rest, "\n")) != NULL; skip -= skip > 0)
+			assert_true(skip > 0 || strlen(line) <= widths[i]);
+		free(text);
+	}
+}
+
 #define SERVICE(name, state, listener, running, accepted, refused, failed) \
 	"{\"name\": \"" name "\", \"state\": \"" state "\", \"listeners\": [{\"endpoint\": " \
 	"\"tcp [::]:7\", \"state\": \"" listener "\", \"error\": \"bind: in use\"}], " \
@@ -190,6 +207,7 @@ static void test_status(void **state)
 				     "19 programs running\n"));
 	assert_non_null(strstr(text, "tcp [::]:7: bind: in use\n"));
 	assert_non_null(strstr(text, "refused: acl 3\n"));
+	assert_fits(view_status, &pair, "SERVICE");
 	free(text);
 	json_decref(answer);
 }
@@ -266,6 +284,7 @@ static void test_connections(void **state)
 	assert_int_equal(line_of(text, "1 "), 1); /* most processor time in all */
 	assert_int_equal(line_of(text, "2 "), 2);
 	assert_non_null(strstr(text, "127.0.0.1:9    3   10s  1.5s  2.0s  2.0K\n"));
+	assert_fits(view_connections, &pair, "ID");
 	free(text);
 	pair = (struct view_pair){.now = now, .before = before, .elapsed_s = 2};
 	text = view_text(view_connections, &pair, 0);
