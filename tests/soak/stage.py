@@ -8,6 +8,7 @@ import select
 import shutil
 import socket
 import threading
+import time
 
 import faults
 import stand
@@ -72,12 +73,17 @@ class Stage:
         )
 
     def make_programs(self):
+        """The scripts, and copies of the programs."""
         for name, text in (("crash", CRASH), ("flaky", SOUND), ("rude", RUDE)):
             self.put_program(name, text)
         self.tree = self.folder / "tree"  # a superd that can be replaced
         (self.tree / "superd").mkdir(parents=True)
         shutil.copy2(self.build / "superd/superd", self.tree / "superd/superd")
         (self.tree / "superd/superctl").symlink_to(self.build / "superd/superctl")
+        (self.tree / "services").mkdir()  # programs run as nobody, who may not reach the build tree
+        for path in (self.build / "services").iterdir():
+            if path.is_file() and os.access(path, os.X_OK):
+                shutil.copy2(path, self.tree / "services")
 
     def put_program(self, name, text):
         """Writes a script; whoever runs the old one goes on with that."""
@@ -145,7 +151,7 @@ class Stage:
         """The whole text; what changes with each reload is a banner and one service's port."""
         extra = f"127.0.0.1:{self.extra[self.generation % 3]}"
         return (
-            f"service-directory = {self.build}/services\nmax-instances = 4000\ngrace = 500ms\n"
+            f"service-directory = {self.tree}/services\nmax-instances = 4000\ngrace = 500ms\n"
             f"log {{ to = file file = {self.log} events = {{ accept, refuse, exit, error }} }}\n"
             # a pipe for standard error would stay for a second after the last program
             "defaults { stderr = null backlog = 4096 }\n" + self.healthy() + self.sick()
@@ -199,6 +205,19 @@ class Stage:
     def wait_rest(self):
         """Until what ran has ended; whoever has not after the time limits stays to be counted."""
         stand.poll("no program runs", lambda: not self.daemon.children(), 30)
+
+    def settled(self):
+        """The descriptors at rest: a pipe for standard error stays for a second after its last use."""
+        seen = {"count": 0, "since": time.monotonic()}
+
+        def still():
+            count = self.daemon.descriptors()
+            if count != seen["count"]:
+                seen.update(count=count, since=time.monotonic())
+            return time.monotonic() - seen["since"] > 1.3
+
+        stand.poll("descriptors come to rest", still)
+        return seen["count"]
 
     def look(self, descriptors, memory_kib):
         """The state at rest, against these."""

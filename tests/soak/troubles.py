@@ -300,7 +300,9 @@ def silent_clients(stage, account):
 def reader_that_does_not_read(stage, account):
     """The time limit ends the program; what is in the buffers is the client's."""
     clients = [connect(stage.ports["chargen"]) for _ in range(3)]
-    account.pause(1, 2)
+    stand.poll("three are served", lambda: stage.daemon.service("chargen")["running"] == 3)
+    account.pause(0.5, 1)
+    stand.poll("the limit ends them", lambda: stage.daemon.service("chargen")["running"] == 0)
     for client in clients:
         got, how = read_all(client)
         account.add("refused" if got and how in ("end", tally.RESET) else "lost")
