@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import pathlib
+import resource
 import select
 import shutil
 import socket
@@ -17,6 +18,12 @@ import tally
 CRASH = "#!/bin/sh\nkill -SEGV $$\n"
 SOUND = "#!/bin/sh\necho sound\n"
 BROKEN = "#!/nonexistent/interpreter\n"
+# takes memory until there is none, stays, and a process of its own with it
+BOMB = (
+    "#!/usr/bin/python3\nimport os, time\nif os.fork() == 0:\n    time.sleep(1000)\nx = []\n"
+    "try:\n    while True:\n        x.append(bytearray(1 << 20))\n"
+    "except MemoryError:\n    time.sleep(1000)\n"
+)
 RUDE = (
     "#!/usr/bin/python3\nimport socket\n"
     "listener = socket.socket(fileno=3)\n"
@@ -25,7 +32,7 @@ RUDE = (
     'client.sendall(b"bye\\n")\n'
 )
 TCP = ("echo", "echo6", "moved", "sum", "hello", "send", "fetch", "chat", "limited", "silent",
-       "victim", "crash", "flaky", "rude", "small", "choosy", "full", "late", "chargen", "drained")
+       "victim", "crash", "flaky", "rude", "small", "choosy", "full", "late", "chargen", "drained", "bomb")
 
 
 class Reader(threading.Thread):
@@ -74,7 +81,8 @@ class Stage:
 
     def make_programs(self):
         """The scripts, and copies of the programs."""
-        for name, text in (("crash", CRASH), ("flaky", SOUND), ("rude", RUDE)):
+        for name, text in (("crash", CRASH), ("flaky", SOUND), ("rude", RUDE),
+                           ("bomb", BOMB)):
             self.put_program(name, text)
         self.tree = self.folder / "tree"  # a superd that can be replaced
         (self.tree / "superd").mkdir(parents=True)
@@ -145,6 +153,7 @@ class Stage:
             + self.service("late", "hello")
             + self.service("chargen", "chargen", "limits { time = 1s }")
             + self.service("drained", "echo")
+            + self.service("bomb", folder / "bomb", "limits { memory = 200M time = 1s }")
         )
 
     def config(self, more=""):
@@ -199,7 +208,12 @@ class Stage:
     def start(self):
         """Starts it beside one that has the port of "late"; returns that one's socket."""
         taken = socket.create_server(("127.0.0.1", self.ports["late"]))
+        # a limit that superd raises for itself and gives back to its programs: theirs stays when
+        # a fault takes superd's away
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard - 1, 1024), hard))
         self.daemon.start()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         return taken
 
     def wait_rest(self):

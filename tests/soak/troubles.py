@@ -236,6 +236,18 @@ def clock_jump(stage, account):
         account.pause(0.2, 2)
 
 
+@trouble("no-process-by-limit", spares=ORDERLY, needs=lambda stage: not faults.IS_ROOT)
+def no_process_by_limit(stage, account):
+    """RLIMIT_NPROC of this user is used up; it does not bind root."""
+    pid = stage.daemon.pid
+    before = resource.prlimit(pid, resource.RLIMIT_NPROC)
+    resource.prlimit(pid, resource.RLIMIT_NPROC, (1, before[1]))
+    with faults.switched(
+        lambda: None, lambda: resource.prlimit(pid, resource.RLIMIT_NPROC, before)
+    ):
+        account.pause(0.1, SHORT_S)
+
+
 # --- superd stands still --------------------------------------------------------------------------
 
 
@@ -283,6 +295,47 @@ def finish_flood(account, clients):
             account.add("answered" if got else "refused")
         client.close()
     clients.clear()
+
+
+@trouble("many-sources")
+def many_sources(stage, account):
+    """More sources than the service may serve at once: the others are told, and it serves on."""
+    clients = []
+    for number in range(account.many(250)):
+        clients.append(connect(stage.ports["choosy"], f"127.0.8.{number % 250 + 1}"))
+        with contextlib.suppress(OSError):
+            clients[-1].shutdown(socket.SHUT_WR)
+    for client in clients:
+        got, how = read_all(client)
+        if how == "end" and got in (b"", b"full\n"):
+            account.add("refused" if got else "answered")
+        else:
+            account.add("lost")
+        client.close()
+    must_answer(account, stage.ports["choosy"], b"x", b"x")
+
+
+@trouble("endless-line")
+def endless_line(stage, account):
+    """Megabytes without a newline to a service that wants lines."""
+    with connect(stage.ports["sum"]) as client:
+        for _ in range(account.many(100)):
+            client.sendall(b"1" * 100000)
+        client.shutdown(socket.SHUT_WR)
+        got, how = read_all(client)
+    account.add("answered" if (got, how) == (b"input error\n", "end") else "lost")
+
+
+@trouble("held-sessions")
+def held_sessions(stage, account):
+    """Many that say nothing for a while, and end alive."""
+    clients = open_talks(account, "victim", account.many(150))
+    account.pause(0.5, 3)
+    for client in clients:
+        client.sendall(b"last")
+        client.shutdown(socket.SHUT_WR)
+        account.add("answered" if read_all(client) == (b"last", "end") else "lost")
+        client.close()
 
 
 @trouble("silent-clients")
@@ -368,6 +421,22 @@ def programs_killed(stage, account):
     end_all(account, clients)
 
 
+@trouble("programs-stopped")
+def programs_stopped(stage, account):
+    """They stand still, deaf to TERM: the time limit and KILL end them."""
+    clients = open_talks(account, "silent", 3)
+    for one in stage.daemon.connections("silent"):
+        stand.kill(one["pid"], signal.SIGSTOP)
+    end_all(account, clients)
+
+
+@trouble("bombs")
+def bombs(stage, account):
+    """Programs that take memory without end, and leave grandchildren, under limits."""
+    clients = [connect(stage.ports["bomb"]) for _ in range(3)]
+    end_all(account, clients)
+
+
 @trouble("wait-program-killed", spares={"chat": (tally.ORDERLY, tally.RESET)})
 def wait_program_killed(stage, account):
     """The chat dies with its guests; who comes next finds a new room."""
@@ -435,6 +504,36 @@ def broken_configuration(stage, account):
     else:
         text += b"service x { listen = 1 exec = /nonexistent/program }\n"
     stage.refused_reload(bytes(text))
+
+
+@trouble("loader-fails", spares=ORDERLY)
+def loader_fails(stage, account):
+    """The process that reads the configuration has no memory, or cannot be made."""
+    call, who = account.rng.choice([("malloc", "loader"), ("fork", "daemon")])
+    if stage.sanitized:
+        call, who = "fork", "daemon"
+    stage.board.fail(call, faults.errno.ENOMEM, who=who)
+    stage.refused_reload(stage.with_control(stage.config()))
+
+
+@trouble("reload-fails-halfway")
+def reload_fails_halfway(stage, account):
+    """A new service's socket cannot be had: nothing of that reload is done."""
+    call = account.rng.choice(["bind", "listen"])
+    stage.board.fail(call, faults.errno.ENOBUFS)
+    more = f"service new {{ listen = 127.0.0.1:{stand.free_port()} exec = echo }}\n"
+    stage.refused_reload(stage.with_control(stage.config(more)))
+
+
+@trouble("second-superd")
+def second_superd(stage, account):
+    """Another one on the same configuration is sent away."""
+    done = subprocess.run(
+        [stage.tree / "superd/superd", "-c", stage.daemon.config_path],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        timeout=PATIENCE_S, check=False,
+    )
+    assert done.returncode not in (0, None) and done.stdout, "it came up"
 
 
 @trouble("port-taken")
