@@ -78,6 +78,7 @@ class Window(NamedTuple):
     began: float
     ended: float
     spares: dict
+    survived: bool = True  # and its own checks were met
 
     def explains(self, ended):
         """Whether this fault was on while the connection was open and may end it like that."""
@@ -166,7 +167,7 @@ class Verdict:
 
     def table(self, head, more):
         """The lines of the table; more: rows of the caller's, as (what, value)."""
-        survived = collections.Counter(window.kind for window in self.windows)
+        survived = collections.Counter(window.kind for window in self.windows if window.survived)
         tried = sum(self.load.tried.values()) + self.sick.total("tried")
         lines = [head, "", f"faults survived {sum(survived.values()):>24}"]
         for kind in sorted(survived):
