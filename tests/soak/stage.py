@@ -7,6 +7,7 @@ import pathlib
 import resource
 import select
 import shutil
+import signal
 import socket
 import threading
 import time
@@ -67,7 +68,7 @@ class Stage:
         self.udp_port = stand.free_port()
         self.extra = [stand.free_port() for _ in range(3)]
         self.generation = 0
-        self.reloads = self.refused_reloads = 0
+        self.reloads = 0
         self.board = faults.Board(build, self.folder, self.sanitized)
         self.reader = Reader(self.folder / "fifo")
         self.reader.start()
@@ -185,15 +186,23 @@ class Stage:
     def with_control(self, text):
         return text + f'\ncontrol-socket = "{self.daemon.control}"\n'
 
-    def reload(self, must=True):
-        """The next generation. Under a fault it may be refused: as a whole."""
+    def next_generation(self):
         self.generation += 1
         self.write(self.with_control(self.config()))
-        said = self.daemon.ctl("reload", status=0 if must else None)
         self.reloads += 1
-        if "generation" not in said and said.strip() and not must:
-            self.refused_reloads += 1
-        return said
+
+    def reload(self):
+        """The next generation, which has to be taken."""
+        self.next_generation()
+        self.daemon.ctl("reload")
+
+    def signal_reload(self):
+        """
+        The next generation under a fault: done or refused, as a whole. Not by superctl, which
+        would wait for the end of a fault that waits for it.
+        """
+        self.next_generation()
+        self.daemon.send_signal(signal.SIGHUP)
 
     def refused_reload(self, text):
         """A reload that has to be refused, and changes nothing."""
@@ -256,7 +265,7 @@ class Stage:
 
     def end(self):
         """Stops it; its exit status has to be 0."""
-        self.daemon.send_signal(15)
+        self.daemon.send_signal(signal.SIGTERM)
         assert self.daemon.process.wait(stand.DEADLINE) == 0, "its exit status"
 
     def remove(self):
