@@ -120,7 +120,8 @@ class Verdict:
     MEMORY_KIB = 1024
     GAP_S = 1.0
 
-    def __init__(self, load, sick, windows, drifts, problems):
+    def __init__(self, load, sick, windows, drifts, problems, gap_s=GAP_S):
+        self.gap_s = gap_s
         self.load, self.sick, self.drifts, self.problems = load, sick, drifts, problems
         self.windows = windows
         self.spared = collections.Counter()
@@ -151,7 +152,7 @@ class Verdict:
             yield f"lost: a connection of the fault {kind}, during {self.faults_in(when, when)}"
         yield from self.problems
         gap = self.load.longest
-        if gap.seconds > self.GAP_S:
+        if gap.seconds > self.gap_s:
             yield (f"nobody accepted for {gap.seconds:.3f} s, during "
                    f"{self.faults_in(gap.ended - gap.seconds, gap.ended)}")
         if self.worst("descriptors"):

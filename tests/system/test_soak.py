@@ -24,6 +24,7 @@ DEADLINE = 300  # against hanging
 def test_every_fault_once_beside_load(build, source, sanitized, kinds):
     command = [sys.executable, source / "tests/soak/soak", f"--build={build}", "--seconds=0"]
     command += [f"--kinds={kinds}", f"--rate={20 if sanitized else 100}", "--verbose"]
+    command += ["--gap=10"]  # against hanging: what else this machine does is not known
     process = subprocess.Popen(
         [str(word) for word in command],
         stdin=subprocess.DEVNULL,
