@@ -34,21 +34,40 @@ FUZZ_S = 600
 fuzz: all
 	@$(PYTHON3) $(srcdir)/tests/full --build $(abs_builddir) --fuzz-seconds $(FUZZ_S) fuzz
 
-# The long form of what make check does for seconds: the reliability matrix, ten minutes of storm
-# on the spool, broken files, many reloads, a hundred upgrades under load.
+# The long forms, in parts: the mixed soak (half an hour of load with a fault every few seconds; a
+# seed repeats its faults), and what make check does for seconds: the reliability matrix, the storm on
+# the spool, upgrades under load, reloads and broken files.  make soak SOAK="mixed storm" for some.
+SOAK = mixed matrix upgrades storm reload
+SOAK_S = 1800
+SOAK_SEED =
+SOAK_KINDS =
 SOAK_SECONDS = 600
 SOAK_UPGRADES = 100
+SOAK_PYTEST = SUPERD_BUILD=$(abs_builddir) $(PYTHON3) -m pytest -q -s -p no:cacheprovider
+
 soak: all check-programs
-	@SUPERD_BUILD=$(abs_builddir) SUPERD_LONG=1 $(PYTHON3) -m pytest -q -p no:cacheprovider \
-		$(srcdir)/tests/system/test_faults_*.py $(srcdir)/tests/system/test_children.py \
-		$(srcdir)/tests/conf/test_conf.py
-	@SUPERD_BUILD=$(abs_builddir) SUPERD_UPGRADES=$(SOAK_UPGRADES) $(PYTHON3) -m pytest -q -s \
-		-p no:cacheprovider $(srcdir)/tests/system/test_upgrade_storm.py
-	@SUPERD_BUILD=$(abs_builddir) SUPERD_STORM_SECONDS=$(SOAK_SECONDS) $(PYTHON3) -m pytest -q -s \
-		-p no:cacheprovider $(srcdir)/tests/services/test_messenger_storm.py
-	@SUPERD_BUILD=$(abs_builddir) SUPERD_FLIPS=10000 SUPERD_SLOW=1 SUPERD_HUP_ROUNDS=5 \
-		SUPERD_RELOAD_SERVICES=10000 SUPERD_RELOAD_ROUNDS=2000 \
-		$(PYTHON3) -m pytest -q -s -p no:cacheprovider \
+	@failed=; for part in $(SOAK); do \
+		$(MAKE) $(AM_MAKEFLAGS) soak-$$part || failed="$$failed $$part"; \
+	done; test -z "$$failed" || { echo "soak: failed:$$failed"; exit 1; }
+
+soak-mixed:
+	@$(PYTHON3) $(srcdir)/tests/soak/soak --build=$(abs_builddir) --seconds=$(SOAK_S) \
+		--kinds=$(SOAK_KINDS) $(if $(SOAK_SEED),--seed=$(SOAK_SEED)) --verbose
+
+soak-matrix:
+	@SUPERD_LONG=1 $(SOAK_PYTEST) $(srcdir)/tests/system/test_faults_*.py \
+		$(srcdir)/tests/system/test_children.py $(srcdir)/tests/conf/test_conf.py
+
+soak-upgrades:
+	@SUPERD_UPGRADES=$(SOAK_UPGRADES) $(SOAK_PYTEST) $(srcdir)/tests/system/test_upgrade_storm.py
+
+soak-storm:
+	@SUPERD_STORM_SECONDS=$(SOAK_SECONDS) $(SOAK_PYTEST) \
+		$(srcdir)/tests/services/test_messenger_storm.py
+
+soak-reload:
+	@SUPERD_FLIPS=10000 SUPERD_SLOW=1 SUPERD_HUP_ROUNDS=5 SUPERD_RELOAD_SERVICES=10000 \
+		SUPERD_RELOAD_ROUNDS=2000 $(SOAK_PYTEST) \
 		$(srcdir)/tests/system/test_reload_file.py \
 		$(srcdir)/tests/system/test_reload_random.py \
 		$(srcdir)/tests/system/test_reload_storm.py
@@ -56,7 +75,8 @@ soak: all check-programs
 check-fresh:
 	@$(PYTHON3) $(srcdir)/tests/fresh --work $(abs_builddir)/fresh
 
-.PHONY: check-programs check-full check-fresh fuzz soak
+.PHONY: check-programs check-full check-fresh fuzz
+.PHONY: soak soak-mixed soak-matrix soak-upgrades soak-storm soak-reload
 
 # The tests are shipped as they stand in the source tree: a list of them would go stale.
 dist-hook:

@@ -45,4 +45,12 @@ bench: all
 	@$(MAKE) $(AM_MAKEFLAGS) $(bench_programs)
 	@$(PYTHON3) -B $(srcdir)/tests/bench/run --build $(abs_builddir) $(BENCH)
 
-.PHONY: bench
+# What limits and access rules cost: a quarter of an hour.
+bench-limits: all
+	@$(MAKE) $(AM_MAKEFLAGS) $(bench_programs)
+	@tests/bench/acl
+	@$(PYTHON3) -B $(srcdir)/tests/bench/acl-load --build $(abs_builddir)
+	@$(PYTHON3) -B $(srcdir)/tests/bench/flood --build $(abs_builddir)
+	@$(PYTHON3) -B $(srcdir)/tests/bench/refuse --build $(abs_builddir)
+
+.PHONY: bench bench-limits

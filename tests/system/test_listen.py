@@ -124,6 +124,7 @@ def test_descriptors_that_select_cannot_hold(superd, services):
         f"service-directory = {services}\n"
         f"service many {{ listen = {{ {listens} }} exec = echo limits {{ instances = 1 }} }}",
         "--loop=select",
+        control=False,  # there is no room for its sessions either
     )
     assert daemon.events("error", service="many")
     with stand.connect(ports[0]) as held:

@@ -352,6 +352,7 @@ def test_superctl_upgrade(superd, two_kinds, program):
     daemon.ctl("resume", "drained")
     daemon.ctl("resume", "udp")
     assert stand.ask(drained, b"again") == b"again"
+    daemon.wait_event("exit", service="drained")  # the log is read to its end, and told no more
     daemon.ctl("log", "error")
     lines = len(daemon.log_text().splitlines())
     daemon.ctl("upgrade")
