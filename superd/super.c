@@ -14,6 +14,7 @@
 #include <sysexits.h>
 
 #define SLOT_TIMER_NS CLOCK_NS_PER_MS
+#define SLOT_DENSE_TIMER_NS (5 * CLOCK_NS_PER_MS) /* beyond the kernel's tick, mostly */
 #define STARVED_TIMER_NS (100 * CLOCK_NS_PER_MS)
 #define REAP_TIMER_NS (10 * CLOCK_NS_PER_MS) /* ten times what a walk along 10,000 takes */
 #define LOG_TIMER_NS CLOCK_NS_PER_S
@@ -22,6 +23,21 @@ static void super_stuck(void *owner, void *service, pid_t pid)
 {
 	(void)owner;
 	service_stuck(service, pid);
+}
+
+/*
+ * When the slots are to be looked at if nothing happens before: in a millisecond. Where turns come
+ * faster than that, each of them looks; then a timer is set only to be taken back, and one that is
+ * due before the kernel's tick makes the processor set its alarm anew each time, which cost an
+ * eighth of superd's time. But a service that waits for a slot may have nothing else to wake it.
+ */
+static void super_watch_slots(struct super *super, int64_t now_ns)
+{
+	struct service_context *context = &super->context;
+	bool dense = now_ns - super->turn_ns < SLOT_TIMER_NS && context->starved == NULL;
+
+	loop_timer_start(context->loop, &super->slot_timer,
+		now_ns + (dense ? SLOT_DENSE_TIMER_NS : SLOT_TIMER_NS));
 }
 
 /* After every turn: slots that came free, and the lines of the turn. */
@@ -35,8 +51,9 @@ static void super_turn(void *owner)
 		if (spawn_collect(context->spawn, now_ns, super_stuck, super) > 0)
 			service_wake_starved(context);
 		if (spawn_busy(context->spawn) > 0)
-			loop_timer_start(context->loop, &super->slot_timer, now_ns + SLOT_TIMER_NS);
+			super_watch_slots(super, now_ns);
 	}
+	super->turn_ns = now_ns;
 	service_check_idle(context);
 	notify_turn(&super->notify);
 	super_hand_over(super);
