@@ -181,8 +181,11 @@ static char *addr_format_ip(int family, const void *ip, uint32_t scope, char *te
 	char *end = text;
 
 	if (family == AF_INET) {
-		for (int i = 0; i < 4; i++)
-			end = format_string(format_uint(end, bytes[i]), i < 3 ? "." : "");
+		for (int i = 0; i < 4; i++) {
+			if (i > 0)
+				*end++ = '.';
+			end = format_uint(end, bytes[i]);
+		}
 	} else if (inet_ntop(family, ip, text, ADDR_HOST_SIZE) != NULL) {
 		end += strlen(text);
 		if (scope != 0)

@@ -15,6 +15,7 @@
 
 #define CHUNK_ENTRIES 64
 #define BUCKETS_FIRST 64 /* powers of two */
+#define WALKS 32         /* along all live ones: they cost about as much as to ask for each */
 
 struct chunk {
 	struct chunk *next;
@@ -30,6 +31,12 @@ struct children {
 	size_t count;
 	size_t sentenced; /* of these, under sentence */
 	size_t used;      /* entries in the table, or prepared for it */
+};
+
+struct reaper {
+	void (*reap_cb)(void *owner, struct child *child, pid_t pid, int status,
+		const struct rusage *usage);
+	void *owner;
 };
 
 int children_new(struct children **children, struct error *error)
@@ -218,18 +225,20 @@ static void children_remove(struct children *children, struct child *child)
 }
 
 /*
- * The next one that has ended, as wait4(2) tells it. Where programs are under sentence it is
- * looked at before it is reaped: until then its pid, and so its group's number, cannot belong to
- * anybody else, and what is left of its group can be killed.
+ * One that has ended, as wait4(2) tells it; which: its pid, or -1 for the next one of all. Where
+ * programs are under sentence it is looked at before it is reaped: until then its pid, and so its
+ * group's number, cannot belong to anybody else, and what is left of its group can be killed.
  */
-static pid_t children_wait(struct children *children, int *status, struct rusage *usage)
+static pid_t children_wait(
+	const struct children *children, pid_t which, int *status, struct rusage *usage)
 {
 	siginfo_t info = {0};
 	const struct child *child;
-	pid_t which = -1;
 
 	if (children->sentenced > 0) {
-		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
+		if (waitid(which > 0 ? P_PID : P_ALL, (id_t)which, &info,
+			    WEXITED | WNOHANG | WNOWAIT) != 0 ||
+			info.si_pid == 0)
 			return 0;
 		which = info.si_pid;
 		child = children_find(children, which);
@@ -239,24 +248,52 @@ static pid_t children_wait(struct children *children, int *status, struct rusage
 	return wait4(which, status, WNOHANG, usage);
 }
 
-void children_reap(struct children *children,
-	void (*reap_cb)(void *reap_owner, struct child *child, pid_t pid, int status,
-		const struct rusage *usage),
-	void *reap_owner)
+/* Whether one has been reaped. */
+static bool children_reap_one(struct children *children, pid_t which, const struct reaper *reaper)
 {
 	struct rusage usage;
 	struct child *child;
 	int status;
-	pid_t pid;
+	pid_t pid = children_wait(children, which, &status, &usage);
 
-	while ((pid = children_wait(children, &status, &usage)) > 0) {
-		child = children_find(children, pid);
-		if (child != NULL)
-			children_remove(children, child);
-		reap_cb(reap_owner, child, pid, status, &usage);
-		if (child != NULL)
-			children_cancel(children, child);
+	if (pid <= 0)
+		return false;
+	child = children_find(children, pid);
+	if (child != NULL)
+		children_remove(children, child);
+	reaper->reap_cb(reaper->owner, child, pid, status, &usage);
+	if (child != NULL)
+		children_cancel(children, child);
+	return true;
+}
+
+/* Asks for each of the table by itself. Its chunks stay as long as there is one left. */
+static void children_reap_each(struct children *children, const struct reaper *reaper)
+{
+	struct children_cursor cursor = {0};
+	const struct child *child;
+
+	while (children->count > 0 && (child = children_next(children, &cursor)) != NULL)
+		children_reap_one(children, child->pid, reaper);
+}
+
+bool children_reap(struct children *children, pid_t named,
+	void (*reap_cb)(void *reap_owner, struct child *child, pid_t pid, int status,
+		const struct rusage *usage),
+	void *reap_owner)
+{
+	const struct reaper reaper = {.reap_cb = reap_cb, .owner = reap_owner};
+	size_t found = 0;
+
+	if (named > 0 && children->count > CHILDREN_MANY) {
+		children_reap_one(children, named, &reaper);
+		return false;
 	}
+	while (children_reap_one(children, -1, &reaper)) {
+		if (++found % WALKS == 0 && children->count > CHILDREN_MANY)
+			children_reap_each(children, &reaper);
+	}
+	return true;
 }
 
 void children_sentence(struct children *children, struct child *child)

@@ -19,6 +19,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#define CHILDREN_MANY 512 /* up to here a walk along all is cheaper than a turn of the loop */
+
 /* One live program. */
 struct child {
 	struct child *next; /* in its hash chain, or in the free list */
@@ -82,11 +84,17 @@ struct child *children_next(const struct children *children, struct children_cur
 struct child *children_find(const struct children *children, pid_t pid);
 
 /*
- * Reaps until nothing that has ended is left (wait4(2)) and calls reap_cb for each; the entry no
- * longer counts while that runs and is gone when it returns. child is NULL for a process that
- * superd did not start as a program (PID 1, inherited children, the configuration's loader).
+ * Reaps what has ended (wait4(2)) and calls reap_cb for each; the entry no longer counts while that
+ * runs and is gone when it returns. child is NULL for a process that superd did not start as a
+ * program (PID 1, inherited children, the configuration's loader).
+ *
+ * named is the process that SIGCHLD told of, 0: none. Signals coalesce, so others may have ended
+ * whom nobody named; but to look for them the kernel walks along all children, under a lock that
+ * every process needs to be born and to end. So with more than CHILDREN_MANY in the table only the
+ * named one is looked for, and everybody where there is no name. Returns whether everybody was; if
+ * not it has to be called soon without a name.
  */
-void children_reap(struct children *children,
+bool children_reap(struct children *children, pid_t named,
 	void (*reap_cb)(void *reap_owner, struct child *child, pid_t pid, int status,
 		const struct rusage *usage),
 	void *reap_owner);

@@ -6,19 +6,16 @@
 
 #include <string.h>
 
-static char *format_digits(char *at, uint64_t value, unsigned base)
+/* base is a constant where it is called: the divisions become multiplications. */
+static inline char *format_digits(char *at, uint64_t value, unsigned base)
 {
-	char digits[FORMAT_NUMBER_SIZE];
-	char *first = digits + sizeof(digits);
-	size_t length;
+	char *end = at + 1;
 
-	do {
-		*--first = "0123456789abcdef"[value % base];
-		value /= base;
-	} while (value != 0);
-	length = (size_t)(digits + sizeof(digits) - first);
-	memcpy(at, first, length);
-	return at + length;
+	for (uint64_t rest = value; rest >= base; rest /= base)
+		end++;
+	for (char *digit = end; digit > at; value /= base)
+		*--digit = "0123456789abcdef"[value % base];
+	return end;
 }
 
 char *format_string(char *at, const char *string)

@@ -193,6 +193,16 @@ void listener_close(struct listener *listener)
 	listener->state = LISTENER_CLOSED;
 }
 
+void listener_dismiss(struct listener *listener)
+{
+	const struct conf_socket *conf = listener->conf;
+
+	if (listener->fd >= 0 && !conf->wait && !listener->lent && conf->type == SOCK_STREAM &&
+		addr_family(&conf->addr) != AF_UNIX)
+		shutdown(listener->fd, SHUT_RDWR);
+	listener_close(listener);
+}
+
 int listener_watch(struct listener *listener, bool watched, struct error *error)
 {
 	if (listener->state != LISTENER_OPEN || listener->watched == watched)

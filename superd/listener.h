@@ -85,6 +85,13 @@ void listener_retry_now(struct listener *listener);
 void listener_close(struct listener *listener);
 
 /*
+ * As listener_close(), and the socket listens no more although others have a copy of it: a child
+ * that was just forked has one until its exec. Not for those that somebody is meant to go on with:
+ * a wait program's, and those that superd was lent.
+ */
+void listener_dismiss(struct listener *listener);
+
+/*
  * Watches or pauses; nothing happens unless it is open. Returns 0; or -1 with *error where it
  * cannot be watched: it is closed then, and opened anew like one that cannot be opened.
  */

@@ -98,7 +98,7 @@ static void group_close(struct service_group *group)
 {
 	for (size_t i = 0; i < group->count; i++) {
 		if (!group->listeners[i].lent && group->listeners[i].held == 0)
-			listener_close(&group->listeners[i]);
+			listener_dismiss(&group->listeners[i]);
 	}
 }
 

@@ -313,7 +313,7 @@ void service_retire(struct service *service)
 void service_discard(struct service_context *context, struct listener *listener)
 {
 	service_hold(context, listener, 0);
-	listener_close(listener);
+	listener_dismiss(listener);
 }
 
 void service_recount(struct service_context *context)

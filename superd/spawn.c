@@ -24,9 +24,11 @@ struct spawn {
 	struct spawn_inherit inherit;
 	void (*left_cb)(void *pool_owner, void *owner, int64_t took_ns);
 	void *left_owner;
-	size_t busy; /* slots taken */
+	uint64_t taken; /* a bit for each slot: most are free, and only the others are looked at */
 	struct spawn_slot slots[SPAWN_SLOTS];
 };
+
+_Static_assert(SPAWN_SLOTS == 64, "a word has a bit for each slot");
 
 const char *spawn_kind_name(enum spawn_kind kind)
 {
@@ -174,33 +176,41 @@ static void spawn_tell(struct spawn *spawn, struct spawn_slot *slot)
 		spawn->left_cb(spawn->left_owner, slot->owner, clock_now_ns() - slot->started_ns);
 }
 
+/* The first slot of *left, which loses it; *left is not 0. */
+static size_t spawn_next(uint64_t *left)
+{
+	size_t index = (size_t)__builtin_ctzll(*left);
+
+	*left &= *left - 1;
+	return index;
+}
+
 struct spawn_slot *spawn_slot_take(struct spawn *spawn, void *owner)
 {
-	struct spawn_slot *slot = NULL;
+	uint64_t left = spawn->taken;
+	struct spawn_slot *slot;
 	size_t owned = 0;
+	size_t index;
 
-	for (size_t i = 0; i < SPAWN_SLOTS; i++) {
-		if (!spawn->slots[i].taken)
-			slot = slot != NULL ? slot : &spawn->slots[i];
-		else if (spawn->slots[i].owner == owner)
-			owned++;
-	}
-	if (slot == NULL || owned >= SPAWN_OWNER_SLOTS)
+	while (left != 0)
+		owned += spawn->slots[spawn_next(&left)].owner == owner;
+	left = ~spawn->taken;
+	if (left == 0 || owned >= SPAWN_OWNER_SLOTS)
 		return NULL;
-	slot->taken = true;
+	index = spawn_next(&left);
+	spawn->taken |= UINT64_C(1) << index;
+	slot = &spawn->slots[index];
 	slot->killed = false;
 	slot->told = false;
 	slot->pid = 0;
 	slot->close_fd = -1;
 	slot->owner = owner;
-	spawn->busy++;
 	return slot;
 }
 
 void spawn_slot_cancel(struct spawn *spawn, struct spawn_slot *slot)
 {
-	slot->taken = false;
-	spawn->busy--;
+	spawn->taken &= ~(UINT64_C(1) << (slot - spawn->slots));
 }
 
 pid_t spawn_start(struct spawn *spawn, struct spawn_slot *slot, int64_t now_ns)
@@ -225,19 +235,18 @@ pid_t spawn_start(struct spawn *spawn, struct spawn_slot *slot, int64_t now_ns)
 
 size_t spawn_busy(const struct spawn *spawn)
 {
-	return spawn->busy;
+	return (size_t)__builtin_popcountll(spawn->taken);
 }
 
 size_t spawn_collect(struct spawn *spawn, int64_t now_ns,
 	void (*stuck_cb)(void *pool_owner, void *owner, pid_t pid), void *pool_owner)
 {
+	uint64_t left = spawn->taken;
 	size_t freed = 0;
 
-	for (size_t i = 0; i < SPAWN_SLOTS && spawn->busy > 0; i++) {
-		struct spawn_slot *slot = &spawn->slots[i];
+	while (left != 0) {
+		struct spawn_slot *slot = &spawn->slots[spawn_next(&left)];
 
-		if (!slot->taken)
-			continue;
 		if (__atomic_load_n(&slot->word, __ATOMIC_ACQUIRE) == 0) {
 			if (slot->close_fd >= 0)
 				close(slot->close_fd);
@@ -255,51 +264,50 @@ size_t spawn_collect(struct spawn *spawn, int64_t now_ns,
 
 void spawn_reaped(struct spawn *spawn, pid_t pid)
 {
-	for (size_t i = 0; i < SPAWN_SLOTS && spawn->busy > 0; i++) {
-		struct spawn_slot *slot = &spawn->slots[i];
+	uint64_t left = spawn->taken;
 
-		if (!slot->taken || slot->pid != pid)
+	while (left != 0) {
+		struct spawn_slot *slot = &spawn->slots[spawn_next(&left)];
+
+		if (slot->pid != pid)
 			continue;
 		__atomic_store_n(&slot->word, 0, __ATOMIC_RELEASE);
 		spawn_tell(spawn, slot);
 	}
 }
 
-/* The first slot that is taken for owner, from slot on; NULL: none. */
-static const struct spawn_slot *spawn_find(
-	const struct spawn *spawn, const struct spawn_slot *slot, const void *owner)
-{
-	for (; slot < spawn->slots + SPAWN_SLOTS; slot++) {
-		if (slot->taken && slot->owner == owner)
-			return slot;
-	}
-	return NULL;
-}
-
 bool spawn_uses_owner(const struct spawn *spawn, const void *owner)
 {
-	return spawn->busy > 0 && spawn_find(spawn, spawn->slots, owner) != NULL;
+	uint64_t left = spawn->taken;
+
+	while (left != 0) {
+		if (spawn->slots[spawn_next(&left)].owner == owner)
+			return true;
+	}
+	return false;
 }
 
 bool spawn_uses_sockets(const struct spawn *spawn, const void *owner)
 {
-	const struct spawn_slot *slot = spawn->busy > 0 ? spawn->slots : NULL;
+	uint64_t left = spawn->taken;
 
-	while (slot != NULL && (slot = spawn_find(spawn, slot, owner)) != NULL) {
-		if (slot->request.listening)
+	while (left != 0) {
+		const struct spawn_slot *slot = &spawn->slots[spawn_next(&left)];
+
+		if (slot->owner == owner && slot->request.listening)
 			return true;
-		slot++;
 	}
 	return false;
 }
 
 bool spawn_uses_conf(const struct spawn *spawn, const struct conf_service *services, size_t count)
 {
-	for (size_t i = 0; i < SPAWN_SLOTS && spawn->busy > 0; i++) {
-		const struct spawn_slot *slot = &spawn->slots[i];
+	uint64_t left = spawn->taken;
 
-		if (slot->taken && slot->request.conf >= services &&
-			slot->request.conf < services + count)
+	while (left != 0) {
+		const struct spawn_slot *slot = &spawn->slots[spawn_next(&left)];
+
+		if (slot->request.conf >= services && slot->request.conf < services + count)
 			return true;
 	}
 	return false;

@@ -58,8 +58,7 @@ struct spawn_inherit {
 /* One start under way. */
 struct spawn_slot {
 	int32_t word; /* not 0 while the child shares superd's memory; cleared by the kernel */
-	bool taken;
-	bool killed; /* it was stuck and got SIGKILL */
+	bool killed;  /* it was stuck and got SIGKILL */
 	pid_t pid;
 	int fd;       /* room for the one descriptor of a connection */
 	int close_fd; /* superd's copy of the connection, closed when the slot is free; -1 none */

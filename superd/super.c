@@ -14,13 +14,30 @@
 #include <sysexits.h>
 
 #define SLOT_TIMER_NS CLOCK_NS_PER_MS
+#define SLOT_DENSE_TIMER_NS (5 * CLOCK_NS_PER_MS) /* beyond the kernel's tick, mostly */
 #define STARVED_TIMER_NS (100 * CLOCK_NS_PER_MS)
+#define REAP_TIMER_NS (10 * CLOCK_NS_PER_MS) /* ten times what a walk along 10,000 takes */
 #define LOG_TIMER_NS CLOCK_NS_PER_S
 
 static void super_stuck(void *owner, void *service, pid_t pid)
 {
 	(void)owner;
 	service_stuck(service, pid);
+}
+
+/*
+ * When the slots are to be looked at if nothing happens before: in a millisecond. Where turns come
+ * faster than that, each of them looks; then a timer is set only to be taken back, and one that is
+ * due before the kernel's tick makes the processor set its alarm anew each time, which cost an
+ * eighth of superd's time. But a service that waits for a slot may have nothing else to wake it.
+ */
+static void super_watch_slots(struct super *super, int64_t now_ns)
+{
+	struct service_context *context = &super->context;
+	bool dense = now_ns - super->turn_ns < SLOT_TIMER_NS && context->starved == NULL;
+
+	loop_timer_start(context->loop, &super->slot_timer,
+		now_ns + (dense ? SLOT_DENSE_TIMER_NS : SLOT_TIMER_NS));
 }
 
 /* After every turn: slots that came free, and the lines of the turn. */
@@ -34,8 +51,9 @@ static void super_turn(void *owner)
 		if (spawn_collect(context->spawn, now_ns, super_stuck, super) > 0)
 			service_wake_starved(context);
 		if (spawn_busy(context->spawn) > 0)
-			loop_timer_start(context->loop, &super->slot_timer, now_ns + SLOT_TIMER_NS);
+			super_watch_slots(super, now_ns);
 	}
+	super->turn_ns = now_ns;
 	service_check_idle(context);
 	notify_turn(&super->notify);
 	super_hand_over(super);
@@ -88,6 +106,24 @@ static void super_reaped(
 		service_stop(service);
 }
 
+/* named: 0 looks for everybody who has ended. */
+static void super_reap(struct super *super, pid_t named)
+{
+	struct service_context *context = &super->context;
+
+	if (!children_reap(context->children, named, super_reaped, super) &&
+		super->reap_timer.slot == 0 &&
+		loop_timer_start(context->loop, &super->reap_timer,
+			loop_now_ns(context->loop) + REAP_TIMER_NS) != 0)
+		children_reap(context->children, 0, super_reaped, super);
+	service_wake_starved(context);
+}
+
+static void super_reap_timer(struct loop_timer *timer)
+{
+	super_reap(SUPER_OF(timer, reap_timer), 0);
+}
+
 /* At most one line a second. */
 static void super_ignored(struct super *super, int signal)
 {
@@ -114,11 +150,9 @@ static void super_signal(void *owner, int signal, pid_t sender)
 	struct super *super = owner;
 	struct service_context *context = &super->context;
 
-	(void)sender;
 	switch (signal) {
 	case SIGCHLD:
-		children_reap(context->children, super_reaped, super);
-		service_wake_starved(context);
+		super_reap(super, sender);
 		break;
 	case SIGTERM:
 	case SIGINT:
@@ -184,6 +218,7 @@ static int super_start(struct super *super, struct error *error)
 	super->slot_timer.fire_cb = super_wake_timer;
 	super->log_timer.fire_cb = super_wake_timer;
 	super->starved_timer.fire_cb = super_starved_timer;
+	super->reap_timer.fire_cb = super_reap_timer;
 	super_stop_init(super);
 	super->started_ns = clock_now_ns();
 	super->loaded_wall_ns = clock_wall_ns();
@@ -216,7 +251,7 @@ static void super_settled(struct super *super, int detached)
 			options->arrival->role == UPGRADE_BACK ? options->arrival->why : NULL);
 	upgrade_settle(options->arrival);
 	/* Who ended between the two programs sent his signal to the first one. */
-	children_reap(super->context.children, super_reaped, super);
+	super_reap(super, 0);
 }
 
 /* The new program cannot take over: the old one goes on. Returns only where that failed. */

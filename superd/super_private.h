@@ -43,9 +43,11 @@ struct super {
 	bool terminated; /* stopping: the programs were sent TERM */
 	bool killed;     /* and KILL */
 	bool done;
-	struct loop_timer slot_timer;    /* while a start is under way: 1 ms */
+	int64_t turn_ns;                 /* when the last turn began */
+	struct loop_timer slot_timer;    /* while a start is under way: 1 or 5 ms */
 	struct loop_timer log_timer;     /* while a log takes nothing: 1 s */
 	struct loop_timer starved_timer; /* while a service waits for something to become free */
+	struct loop_timer reap_timer;    /* while unnamed programs may have ended: 10 ms */
 	struct loop_timer drain_timer;   /* stopping: until TERM */
 	struct loop_timer grace_timer;   /* stopping: from TERM to KILL, from KILL to giving up */
 	int ignored_signal;              /* the last one that was ignored, and when it was told */

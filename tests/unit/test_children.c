@@ -65,7 +65,7 @@ static void reap_until(struct children *children, struct tally *tally, size_t to
 
 		/* waits for the next one without reaping it: no sleeping, no spinning */
 		assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT), 0);
-		children_reap(children, count_reaped, tally);
+		children_reap(children, 0, count_reaped, tally);
 	}
 }
 
@@ -145,6 +145,45 @@ static void test_group_of_sentenced_leader_is_killed(void **state)
 	children_free(children);
 }
 
+/* Whoever is named comes at once; with many alive the others wait for a call without a name. */
+static void test_the_named_one_of_many(void **state)
+{
+	enum { CROWD = CHILDREN_MANY + 200, ENDED = 100 };
+	struct child *crowd[CROWD];
+	struct children *children;
+	struct tally tally = {0};
+	siginfo_t info;
+	pid_t stranger;
+
+	(void)state;
+	assert_int_equal(children_new(&children, NULL), 0);
+	for (int i = 0; i < CROWD; i++)
+		crowd[i] = add_process(children, -1);
+	stranger = start_process(0);
+	assert_int_equal(waitid(P_PID, (id_t)stranger, &info, WEXITED | WNOWAIT), 0);
+	for (int i = CROWD - ENDED; i < CROWD; i++) { /* behind all that live */
+		kill(crowd[i]->pid, SIGKILL);
+		assert_int_equal(waitid(P_PID, (id_t)crowd[i]->pid, &info, WEXITED | WNOWAIT), 0);
+	}
+	/* one that lives, one that is not a child, one that has ended, a stranger */
+	assert_false(children_reap(children, crowd[0]->pid, count_reaped, &tally));
+	assert_false(children_reap(children, getpid(), count_reaped, &tally));
+	assert_int_equal(tally.known + tally.strangers, 0);
+	assert_false(children_reap(children, crowd[CROWD - 1]->pid, count_reaped, &tally));
+	assert_int_equal(tally.known, 1);
+	assert_false(children_reap(children, stranger, count_reaped, &tally));
+	assert_int_equal(tally.strangers, 1);
+	stranger = start_process(0);
+	assert_int_equal(waitid(P_PID, (id_t)stranger, &info, WEXITED | WNOWAIT), 0);
+	assert_true(children_reap(children, 0, count_reaped, &tally));
+	assert_int_equal(tally.known, ENDED);
+	children_signal_all(children, SIGKILL);
+	reap_until(children, &tally, CROWD + 2);
+	assert_int_equal(tally.strangers, 2);
+	assert_int_equal(children_count(children), 0);
+	children_free(children);
+}
+
 /* What a crowd needed goes back with its last one, and the table is as good as before. */
 static void test_crowds_come_and_go(void **state)
 {
@@ -200,6 +239,7 @@ int main(void)
 		cmocka_unit_test(test_count_is_table_size),
 		cmocka_unit_test(test_find_and_signal),
 		cmocka_unit_test(test_group_of_sentenced_leader_is_killed),
+		cmocka_unit_test(test_the_named_one_of_many),
 		cmocka_unit_test(test_crowds_come_and_go),
 		cmocka_unit_test(test_failure_records_are_shared),
 	};
