@@ -52,8 +52,8 @@ static void coverage_die(int number)
 
 __attribute__((constructor)) static void coverage_begin(void)
 {
-	struct sigaction action = {
-		.sa_handler = coverage_die, .sa_flags = (int)(SA_RESETHAND | SA_NODEFER | SA_RESTART)};
+	struct sigaction action = {.sa_handler = coverage_die,
+		.sa_flags = (int)(SA_RESETHAND | SA_NODEFER | SA_RESTART)};
 	struct sigaction before;
 
 	/* Standard error may be a client's connection. */
