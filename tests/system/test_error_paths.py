@@ -4,6 +4,7 @@ with what superd has to make of it."""
 import errno
 import fcntl
 import os
+import re
 import resource
 import signal
 import socket
@@ -289,3 +290,27 @@ def test_a_log_file_that_cannot_be_reopened_at_a_reload(superd, tmp_path):
     daemon.ctl("reload", status=None)
     assert stand.ask(port, b"x") == b"x"
     stand.poll("a line in the file", lambda: "reload" in (tmp_path / "moved").read_text())
+
+
+@pytest.mark.parametrize("count", [3, 50, 300])
+def test_a_file_with_more_problems_than_are_told(superd, count):
+    """The log has some and says how many more there are; superctl has a hundred."""
+    port = stand.free_port()
+    daemon = superd(CAT.format("cat", port, ""))
+    wrong = "".join(f"service s{number} {{ listen = nonsense exec = /bin/cat }}\n"
+                    for number in range(count))
+    daemon.config_path.write_text(wrong + f'control-socket = "{daemon.control}"\n')
+    said = daemon.ctl("reload", status=1)
+    assert said.count("nonsense") == min(count, 100)
+    assert ("more problems are not shown" in said) == (count > 100)
+    daemon.wait_event("error", step="reload")
+
+    def told():
+        return [event["error"] for event in daemon.events("error", step="reload")]
+
+    if count > 10:
+        stand.poll("what was left out", lambda: [
+            event for event in daemon.events("warning", step="reload")
+            if re.fullmatch(r"and \d+ more", event["warning"])])
+    assert 1 <= len(told()) <= 10
+    assert stand.ask(port, b"x") == b"x"
