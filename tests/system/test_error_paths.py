@@ -177,6 +177,39 @@ def test_programs_get_the_soft_limit_that_superd_was_started_with(superd, probe,
     assert f"limit.open-files=256,{before[1]}\n" in text
 
 
+TELL_PORTS = """#!/usr/bin/python3
+import os, socket, sys
+sockets = [socket.socket(fileno=3 + i) for i in range(int(os.environ["LISTEN_FDS"]))]
+ports = [sock.getsockname()[1] for sock in sockets]
+sockets[0].accept()[0].close()
+with open(sys.argv[1] + ".new", "w") as file:
+    print(*ports, len(os.listdir("/proc/self/fd")) - 2, file=file)
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("spawn", ["vm", "fork"])
+def test_a_wait_program_with_more_sockets_than_descriptors_lie_below_superds(
+    superd, program, tmp_path, spawn
+):
+    """They come in the order of the configuration though targets and sources overlap."""
+    out = tmp_path / "out"
+    out.mkdir()
+    out.chmod(0o777)
+    ports = [stand.free_port() for _ in range(300)]
+    tell = program("tell", TELL_PORTS)
+    listen = ", ".join(f"127.0.0.1:{port}" for port in ports)
+    superd(
+        f"service many {{ listen = {{ {listen} }} wait = yes exec = {{ {tell}, {out}/ports }} }}\n",
+        f"--spawn={spawn}",
+    )
+    assert stand.ask(ports[0]) == b""
+    stand.poll("the program", (out / "ports").exists)
+    got = [int(word) for word in (out / "ports").read_text().split()]
+    assert got[:-1] == ports
+    assert got[-1] <= 303  # and 0, 1, 2; nothing else
+
+
 # --- reload and stop --------------------------------------------------------------------------
 
 
@@ -273,6 +306,22 @@ def test_more_waiting_clients_than_the_control_socket_has_room_for(hanging):
     stand.poll("room for one", is_answered)
     daemon.send_signal(signal.SIGTERM)
     for client in clients:
+        with client:
+            assert b"superd is stopping" in stand.read_all(client)
+    assert daemon.process.wait(stand.DEADLINE) == 0
+
+
+@faults.needs_root
+def test_an_upgrade_that_has_to_wait(hanging):
+    """For a loader; a second one is not begun meanwhile, and the end of superd ends the first."""
+    daemon, path = hanging
+    loading = ask(daemon, f"diff {path}")
+    first = ask(daemon, "upgrade")
+    assert "an upgrade is under way already" in daemon.ctl("upgrade", status=1)
+    stand.poll("the end of the trial", lambda: len(daemon.children()) == 1)
+    assert daemon.status()["services"]
+    daemon.send_signal(signal.SIGTERM)
+    for client in (loading, first):
         with client:
             assert b"superd is stopping" in stand.read_all(client)
     assert daemon.process.wait(stand.DEADLINE) == 0
