@@ -8,10 +8,10 @@
 #include "config.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #define COVERAGE_PATIENCE_S 10
@@ -41,8 +41,18 @@ static void coverage_dump(void)
 	coverage_spare(false);
 }
 
+/* From here on standard error, which may be a client's connection, is not for gcov's complaints. */
+static void coverage_hush(void)
+{
+	int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		dup2(fd, STDERR_FILENO);
+}
+
 _Noreturn void __wrap__exit(int status)
 {
+	coverage_hush();
 	coverage_dump();
 	__real__exit(status);
 }
@@ -62,6 +72,7 @@ static void coverage_die(int number)
 {
 	signal(SIGALRM, SIG_DFL);
 	alarm(COVERAGE_PATIENCE_S);
+	coverage_hush();
 	coverage_dump();
 	alarm(0);
 	signal(number, SIG_DFL);
@@ -74,8 +85,6 @@ __attribute__((constructor)) static void coverage_begin(void)
 		.sa_flags = (int)(SA_RESETHAND | SA_NODEFER | SA_RESTART)};
 	struct sigaction before;
 
-	/* Standard error may be a client's connection. */
-	setenv("GCOV_ERROR_FILE", "/dev/null", 1);
 	for (size_t i = 0; i < sizeof(coverage_signals) / sizeof(coverage_signals[0]); i++) {
 		if (sigaction(coverage_signals[i], NULL, &before) == 0 &&
 			before.sa_handler == SIG_DFL)
@@ -89,6 +98,7 @@ __attribute__((destructor)) static void coverage_end(void)
 	sigset_t all;
 
 	coverage_spare(true);
+	coverage_hush();
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 }

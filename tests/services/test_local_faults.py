@@ -69,10 +69,14 @@ def test_a_message_that_cannot_be_stored(office, rule, what, answer):
 
 
 @pytest.mark.parametrize("code", ["ENOLCK", "EIO"])
-def test_a_mailbox_that_cannot_be_locked(office, code):
-    """Not by waiting: that is for one whom another has locked."""
-    got, program = office.send_raw(b"sender\nmaria1\nlost?", inject=[f"fcntl:error={code}:when=1+"])
-    assert got.startswith(b"45") and program.status() == TEMPFAIL
+@pytest.mark.parametrize("when, what", [("1..4", "cannot list maria1/new"), ("5", "cannot lock maria1")])
+def test_a_mailbox_that_cannot_be_locked(office, code, when, what):
+    """Not by waiting: that is for one whom another has locked. (Before it fdopendir(3) has two, twice.)"""
+    rule = f"fcntl:error={code}:when={when}"
+    got, program = office.send_raw(b"sender\nmaria1\nlost?", inject=[rule])
+    wanted = f"452 cannot store: {says(code)}" if code == "EIO" else "451 local error"
+    assert got == wanted.encode() + b"\n" and program.status() == TEMPFAIL
+    assert what in program.log()
     holds(office)
 
 
