@@ -4,12 +4,14 @@ with what superd has to make of it."""
 import errno
 import fcntl
 import os
+import pathlib
 import re
 import resource
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import termios
 
 import pytest
@@ -59,6 +61,32 @@ def test_explain_without_a_running_superd(build, tmp_path):
     assert {explain("localhost")[0], explain("::1", "two")[0]} == {2}
 
 
+@faults.needs_root
+@pytest.mark.parametrize("own, key, group, right", [
+    ([], "group", GROUP, True), ([], "group", GROUP + 1, False),
+    ([GROUP + 1], "group", GROUP + 1, False),  # setresgid(2) would not take it
+    ([GROUP + 1], "socket-group", GROUP + 1, True),
+    (list(range(60000, 60100)), "socket-group", 60099, True),
+    ([GROUP + 1], "socket-group", GROUP + 2, False),
+])
+def test_groups_that_an_ordinary_user_may_give(build, own, key, group, right):
+    """superd without privileges: what the kernel lets it have, and no other."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        os.chmod(name, 0o755)
+        path = pathlib.Path(name) / "superd.conf"
+        path.write_text(
+            f"service one {{ listen = unix:{name}/socket exec = /bin/cat user = {GROUP}"
+            f" {key} = {group} }}\n"
+        )
+        done = subprocess.run(
+            [build / "superd/superd", "-t", "-c", path], capture_output=True, text=True,
+            check=False, user=GROUP, group=GROUP, extra_groups=own, timeout=stand.DEADLINE,
+        )
+    assert (done.returncode == 0) == right, done
+    if not right:
+        assert f"cannot take on group '{group}'" in done.stderr
+
+
 # --- accept -----------------------------------------------------------------------------------
 
 
@@ -92,6 +120,42 @@ def test_control_socket_that_cannot_accept(superd, board, code):
     assert board.failed() == 3
     board.heal()
     assert daemon.status()["services"][0]["name"] == "cat"
+
+
+@faults.needs_root
+@pytest.mark.parametrize("what, said", [
+    ("others'", f"belongs to user {GROUP}, who is not trusted"),
+    ("link to others'", f"belongs to user {GROUP}, who is not trusted"),
+    ("group's", "is writable by others, mode 0770"),
+    ("file", "Not a directory"),
+    ("too long", "longer than 107 bytes"),
+])
+def test_a_control_socket_in_a_folder_that_cannot_be_trusted(build, tmp_path, what, said):
+    """Whoever owns a folder on the way could put another superd's socket in its place."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        top = pathlib.Path(name)
+        folder = top / "folder"
+        if what == "file":
+            folder.write_text("")
+        else:
+            folder.mkdir()
+        if what.endswith("others'"):
+            os.chown(folder, GROUP, 0)
+        if what == "group's":
+            os.chown(folder, 0, GROUP)
+            folder.chmod(0o770)
+        if what.startswith("link"):
+            (top / "link").symlink_to(folder)
+            folder = top / "link"
+        if what == "too long":
+            folder = folder / ("x" * 100)
+        path = tmp_path / "superd.conf"
+        path.write_text(
+            CAT.format("cat", stand.free_port(), "") + f'control-socket = "{folder}/socket"\n'
+        )
+        done = superd_says(build, "-c", str(path))
+        assert done.returncode not in (0, None) and said in done.stderr, done
+        assert not folder.is_dir() or not list(folder.iterdir())
 
 
 def connects(path, groups):
