@@ -46,7 +46,7 @@ libservice_sources = \
 	services/lib/kind.c services/lib/kind.h \
 	services/lib/line.c services/lib/line.h \
 	services/lib/listen.c services/lib/listen.h \
-	services/lib/note.c services/lib/note.h services/lib/note_format.c \
+	services/lib/note.c services/lib/note.h \
 	services/lib/options.c services/lib/options.h \
 	services/lib/peer.c services/lib/peer.h \
 	services/lib/serve.c services/lib/serve.h \

@@ -265,8 +265,3 @@ const char *control_path(const struct control *control)
 {
 	return control->fd >= 0 ? control->place.path : NULL;
 }
-
-void control_leave(struct control *control)
-{
-	control->inode = 0;
-}

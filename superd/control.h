@@ -83,10 +83,6 @@ bool control_busy(const struct control *control);
 /* Its name; NULL: none. */
 const char *control_path(const struct control *control);
 
-/* Leaves the socket and its name to a superd that goes on with them: control_free() then does not
-   remove the name. */
-void control_leave(struct control *control);
-
 /* The word of that number, the verb is 0; NULL: there are no more. */
 const char *control_word(const struct control_request *request, size_t number);
 

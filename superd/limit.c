@@ -42,14 +42,6 @@ static const struct limit_policy policy_none = {
 	.source_prefix6 = 64,
 };
 
-const char *limit_verdict_name(enum limit_verdict verdict)
-{
-	static const char *const names[LIMIT_VERDICTS] = {
-		"ok", "per-source", "per-source-rate", "rate"};
-
-	return names[verdict];
-}
-
 /* --- buckets -------------------------------------------------------------------------------- */
 
 static struct meter meter_of(const struct limit_rate *rate, unsigned burst)

@@ -58,11 +58,7 @@ enum limit_verdict {
 	LIMIT_PER_SOURCE,      /* as many open as one source may have */
 	LIMIT_PER_SOURCE_RATE, /* the source's bucket is empty */
 	LIMIT_RATE,            /* the service's is */
-	LIMIT_VERDICTS         /* how many there are */
 };
-
-/* "ok", or the option that refuses: "per-source", "per-source-rate", "rate". */
-const char *limit_verdict_name(enum limit_verdict verdict);
 
 struct limit;
 

@@ -127,6 +127,6 @@ void reload_tell_end(struct reload *reload);
 #define RELOAD_OF(pointer, member) \
 	((struct reload *)(void *)((char *)(pointer)-offsetof(struct reload, member)))
 
-#define RELOAD_LINES_MAX 100 /* problems and warnings of one load that are kept */
+#define RELOAD_LINES_MAX 202 /* all that a load tells: 100 of each kind, and how many more */
 
 #endif

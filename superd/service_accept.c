@@ -26,7 +26,7 @@
 #define ACCEPT_COST 1
 #define REFUSAL_COST 4
 
-#define ACCEPT_GROUPS 1024 /* of a unix peer that are looked at; one with more has none */
+#define ACCEPT_GROUPS 64 /* room for those of nearly every unix peer; one may have 65,536 */
 
 /* The own end of the connection; asked for only where it is not the listener's own address. */
 static void accept_local(const struct listener *listener, int fd, struct peer *local)
@@ -115,13 +115,33 @@ static unsigned accept_load(struct service_context *context)
 	return context->load_permille;
 }
 
+/*
+ * The supplementary groups of a unix peer: in few, or where these do not hold them in *many, the
+ * caller's to free. Returns 0, or -1 where they cannot be told.
+ */
+static int accept_groups(int fd, gid_t few[ACCEPT_GROUPS], gid_t **many, struct admit_facts *facts)
+{
+	socklen_t length = ACCEPT_GROUPS * sizeof(few[0]);
+	gid_t *groups = few;
+	int result = getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &length);
+
+	if (result != 0 && errno == ERANGE) { /* length says how much it takes */
+		*many = groups = malloc(length);
+		if (groups != NULL)
+			result = getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &length);
+	}
+	facts->groups = groups;
+	facts->group_count = length / sizeof(groups[0]);
+	return result;
+}
+
 /* What is looked up for the verdict is only what the service's rules ask for. */
 static enum admit_verdict accept_verdict(struct service *service, const struct peer *peer, int fd)
 {
 	struct service_context *context = service->context;
 	const struct conf_service *conf = service->conf;
-	gid_t groups[ACCEPT_GROUPS];
-	socklen_t length = sizeof(groups);
+	gid_t few[ACCEPT_GROUPS];
+	gid_t *many = NULL;
 	struct admit_facts facts = {
 		.peer = peer,
 		.sources = service->sources,
@@ -130,17 +150,17 @@ static enum admit_verdict accept_verdict(struct service *service, const struct p
 		.running_all = (unsigned)children_count(context->children),
 		.max_all = context->conf->max_instances,
 	};
+	enum admit_verdict verdict = ADMIT_ACL; /* of whom nobody knows the groups */
 
 	if (conf->hours != NULL)
 		facts.wall = time(NULL);
 	if (conf->limits.load_permille > 0)
 		facts.load_permille = accept_load(context);
-	if (peer->family == AF_UNIX && acl_has_groups(conf->acl) &&
-		getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &length) == 0) {
-		facts.groups = groups;
-		facts.group_count = length / sizeof(groups[0]);
-	}
-	return admit_check(conf, &facts);
+	if (peer->family != AF_UNIX || !acl_has_groups(conf->acl) ||
+		accept_groups(fd, few, &many, &facts) == 0)
+		verdict = admit_check(conf, &facts);
+	free(many);
+	return verdict;
 }
 
 /* Keeps what is needed to ask the kernel how long the connection has been silent. */

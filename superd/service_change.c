@@ -288,11 +288,6 @@ void service_change_commit(struct service_change *change)
 		listener_silence(&change->listeners[i]);
 }
 
-bool service_change_in_use(const struct service_change *change)
-{
-	return spawn_uses_sockets(change->service->context->spawn, change->service);
-}
-
 void service_change_end(struct service_change *change)
 {
 	if (change->was != NULL && !change->in_place)

@@ -50,9 +50,6 @@ void service_change_move(struct service_change *change);
    is started. What it had (listeners, groups) is the change's. */
 void service_change_commit(struct service_change *change);
 
-/* After the commit: whether a start that is under way still uses the sockets it had. */
-bool service_change_in_use(const struct service_change *change);
-
 /* Ends a change that was committed: frees what the service had, whose listeners must be closed,
    and which no start may use. */
 void service_change_end(struct service_change *change);

@@ -4,6 +4,9 @@ tests_system_probe_SOURCES = tests/system/probe.c
 tests_system_probe_LDADD =
 # It runs under memory limits that a sanitizer's run-time does not fit in.
 tests/system/probe.$(OBJEXT) tests/system/probe$(EXEEXT): SANITIZER_CFLAGS =
+# And it tells its signals' dispositions, which tests/coverage.c changes.
+tests/system/probe.$(OBJEXT) tests/system/probe$(EXEEXT): COVERAGE_CFLAGS =
+tests/system/probe.$(OBJEXT) tests/system/probe$(EXEEXT): COVERAGE_LDFLAGS =
 
 # The library that makes superd's own calls fail while a test looks on.  A sanitizer's malloc is its
 # own.
@@ -72,10 +75,19 @@ soak-reload:
 		$(srcdir)/tests/system/test_reload_random.py \
 		$(srcdir)/tests/system/test_reload_storm.py
 
+# Which lines the tests run: below BUILD/coverage, with pages to read in html/.
+coverage:
+	@$(PYTHON3) $(srcdir)/tests/coverage --build $(abs_builddir) $(SUITES)
+
+# What each program is linked with in a build of that kind; empty in any other.
+$(sbin_PROGRAMS) $(bin_PROGRAMS) $(pkglibexec_PROGRAMS) $(check_PROGRAMS): $(COVERAGE_OBJECT)
+tests/coverage.$(OBJEXT): tests/coverage.c
+	$(AM_V_CC)$(MKDIR_P) tests && $(COMPILE) -fno-profile-arcs -fno-test-coverage -c -o $@ $(srcdir)/tests/coverage.c
+
 check-fresh:
 	@$(PYTHON3) $(srcdir)/tests/fresh --work $(abs_builddir)/fresh
 
-.PHONY: check-programs check-full check-fresh fuzz
+.PHONY: check-programs check-full check-fresh coverage fuzz
 .PHONY: soak soak-mixed soak-matrix soak-upgrades soak-storm soak-reload
 
 # The tests are shipped as they stand in the source tree: a list of them would go stale.

@@ -45,19 +45,6 @@ const char *args_mode_name(enum args_mode mode)
 	return "unknown";
 }
 
-const char *args_verdict_name(enum args_verdict verdict)
-{
-	switch (verdict) {
-	case ARGS_RUN:
-		return "run";
-	case ARGS_DONE:
-		return "done";
-	case ARGS_WRONG:
-		return "wrong";
-	}
-	return "unknown";
-}
-
 static enum args_verdict args_help(void)
 {
 	fputs("usage: tcpcli [-46u] [-b LOCALPORT] [-n CONNECTIONS] [-v] [-w SECONDS] HOST PORT\n"

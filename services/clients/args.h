@@ -39,9 +39,6 @@ enum args_verdict {
 	ARGS_WRONG, /* a message was printed */
 };
 
-/* The verdict's name: "run", "done", "wrong". */
-const char *args_verdict_name(enum args_verdict verdict);
-
 /* Reads the command line; what it has to say goes to standard output or, if wrong, error. */
 enum args_verdict args_parse(int argc, char **argv, struct args *args);
 

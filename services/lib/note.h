@@ -24,7 +24,4 @@ void note(const char *part, ...) __attribute__((sentinel));
 /* Writes "PROGRAM: WHAT: " and the text of errno, which is unchanged. */
 void note_errno(const char *what);
 
-/* The same as note() by printf, for programs that do not mind stdio.  errno is unchanged. */
-void note_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 #endif

@@ -20,19 +20,6 @@ struct census {
 	int64_t last_key_ns;
 };
 
-const char *delivery_result_name(enum delivery_result result)
-{
-	switch (result) {
-	case DELIVERY_DONE:
-		return "done";
-	case DELIVERY_FULL:
-		return "full";
-	case DELIVERY_FAILED:
-		break;
-	}
-	return "failed";
-}
-
 static int census_count(void *owner, const char *file, const struct name *name)
 {
 	struct census *census = owner;

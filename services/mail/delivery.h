@@ -19,9 +19,6 @@ enum delivery_result {
 	DELIVERY_FAILED, /* see the trouble */
 };
 
-/* "done", "full", "failed". */
-const char *delivery_result_name(enum delivery_result result);
-
 struct delivery {
 	const struct settings *settings; /* the caller's, as is the mailbox */
 	const struct mailbox *mailbox;

@@ -71,6 +71,16 @@ def reset(sock):
     sock.close()
 
 
+def may_trace():
+    """Whether strace works here, for start(inject=...)."""
+    try:
+        done = subprocess.run(
+            ["strace", "-o", "/dev/null", "true"], capture_output=True, check=False)
+    except OSError:
+        return False
+    return done.returncode == 0
+
+
 def silent(sock):
     """Whether nothing has come on sock."""
     return not select.select([sock], [], [], 0)[0]
@@ -136,11 +146,12 @@ class Stand:
         self.programs = []
 
     def start(self, name, *arguments, stdin, stdout=None, stderr=None, env=None, listen=(),
-              setup=None):
+              setup=None, inject=()):
         """Starts services/NAME with stdin on 0 and stdout (by default the same) on 1.
 
         listen: sockets for descriptors 3 and up by LISTEN_FDS.  stderr: a descriptor; by
-        default a file that Program.log() reads.
+        default a file that Program.log() reads.  inject: what strace(1) makes of the program's
+        own system calls (not of its children's), "CALL:error=ERRNO" and the like.
         """
         log = None
         if stderr is None:
@@ -172,6 +183,12 @@ class Stand:
             variables["LISTEN_FDS"] = str(len(fds))
             # exec keeps the pid, which the program wants to see in its environment.
             command = ["/bin/sh", "-c", 'LISTEN_PID=$$ exec "$0" "$@"'] + command
+        if inject:
+            calls = ",".join(rule.partition(":")[0] for rule in inject)
+            tracer = ["strace", "-D", "-qq", "-o", "/dev/null", "-e", f"trace={calls}"]
+            command = tracer + [f"-einject={rule}" for rule in inject] + command
+            # one that is traced cannot look for leaks
+            variables["ASAN_OPTIONS"] = variables.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
         process = subprocess.Popen(
             command, stdin=stdin, stdout=stdin if stdout is None else stdout, stderr=stderr,
             env=variables, close_fds=not fds, preexec_fn=prepare if fds or setup else None)

@@ -82,6 +82,12 @@ def sanitized(build):
     return b"__asan_init" in (build / "superd/superd").read_bytes()
 
 
+@pytest.fixture(scope="session")
+def counted(build):
+    """Whether this build counts lines (make coverage): its programs take their time to end."""
+    return b"__gcov_" in (build / "superd/superd").read_bytes()
+
+
 @pytest.fixture
 def program(tmp_path):
     """Writes an executable script: program("name", "#!/bin/sh\\n...") and returns its path."""

@@ -242,6 +242,39 @@ static void test_shared(void **unused)
 	place_remove(&place);
 }
 
+/* The sink that is to tell of what was dropped is closed before it could: the other one tells. */
+static void test_teller_leaves(void **state)
+{
+	const struct log_spec spec = {.to = LOG_TO_STDERR, .format = LOG_JSON};
+	struct stage stage;
+	struct log_places places;
+	char path[64];
+	struct log_sink *json;
+	char bytes[8192];
+	ssize_t got;
+	uint64_t before = log_dropped();
+
+	stage_open(&stage, *state);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", stage.write_fd);
+	places = (struct log_places){.stderr_fd = stage.write_fd, .stderr_path = path};
+	json = sink_open(&spec, &places);
+	assert_ptr_equal(json->output, stage.sink->output);
+	while (log_dropped() == before)
+		log_numbered(stage.sink, 0, 900);
+	log_numbered(json, 0, 900);
+	assert_ptr_equal(json->output->told_by, json);
+	log_sink_close(json);
+	assert_ptr_equal(stage.sink->output->told_by, stage.sink);
+	do {
+		log_flush();
+		got = read(stage.read_fd, bytes, sizeof(bytes) - 1);
+		assert_true(got > 0);
+	} while (log_pending());
+	bytes[got] = '\0';
+	assert_non_null(strstr(bytes, "event=log-dropped"));
+	stage_close(&stage);
+}
+
 /* Lines of both formats come out in the order they went in. */
 static void test_two_formats(void **unused)
 {
@@ -293,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_closed),
 		cmocka_unit_test(test_file_is_shared),
 		cmocka_unit_test(test_shared),
+		cmocka_unit_test_prestate(test_teller_leaves, (void *)&worlds[0]),
 		cmocka_unit_test(test_two_formats),
 	};
 
