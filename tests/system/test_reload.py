@@ -2,6 +2,7 @@
 
 import grp
 import os
+import pathlib
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ import threading
 
 import pytest
 
+import faults
 import reload
 import stand
 from reload import echoes, listening, refuses, turned_away
@@ -698,3 +700,31 @@ def test_group_may_ask_about_the_own_file_only(operated, build, tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "keep e 0\n", "")
     done = diff(other)
     assert done.returncode == 1 and "only root may ask" in done.stderr
+
+
+@faults.needs_strace
+@pytest.mark.parametrize("spawn", ["vm", "fork"])
+def test_closed_listener_of_which_a_new_child_has_a_copy(operated, spawn):
+    """A child short of its exec holds what superd had open: nobody is to land in that queue."""
+    a, b = stand.free_port(), stand.free_port()
+    both = echo("a", a) + echo("b", b)
+    it = operated(both, f"--spawn={spawn}")
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(it.daemon.pid)]
+        + ["-e", "trace=dup3", "-e", "inject=dup3:delay_enter=2000000"])
+    stand.poll("strace is there", lambda: faults.tracer_of(it.daemon.pid) == tracer.pid)
+    with stand.connect(b) as client:
+        child = int(it.daemon.wait_event("accept", service="b")["pid"])
+        assert it.superctl("drain", "a").returncode == 0
+        assert refuses(a)
+        assert it.superctl("resume", "a").returncode == 0
+        assert not refuses(a)
+        it.must_reload(echo("b", b))
+        assert refuses(a)
+        it.must_reload(both)
+        assert not refuses(a)
+        name = pathlib.Path(f"/proc/{child}/comm").read_text().strip()
+        assert name == "superd", "it was not held up long enough to show anything"
+        tracer.terminate()
+        assert tracer.wait(stand.DEADLINE) is not None
+        assert echoes(client)
