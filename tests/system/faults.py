@@ -59,6 +59,14 @@ def cpu_ns(pid):
         return int(file.read().split()[0])
 
 
+def cpu_ns_with_programs(pid):
+    """The same and that of its programs, which have all been reaped, to a tick."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        fields = file.read().rpartition(b")")[2].split()
+    ticks = int(fields[13]) + int(fields[14])
+    return cpu_ns(pid) + ticks * 1000000000 // os.sysconf("SC_CLK_TCK")
+
+
 def resident_kib(pid):
     """Resident memory."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
