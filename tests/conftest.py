@@ -6,11 +6,15 @@ build/ beside the sources.
 
 import os
 import pathlib
+import signal
 
 import pytest
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("SUPERD_BUILD", SOURCE / "build")).resolve()
+
+# Below a shell's background job it is ignored, and so it would be in every program under test.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

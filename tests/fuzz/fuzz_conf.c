@@ -93,16 +93,25 @@ static int load_and_print(const char *text, size_t length, char **printed)
 	return rc;
 }
 
-/* Cuts "  # FILE:LINE" off every line. */
+/* Cuts "  # FILE:LINE" off every line, and lines that are comments: what would hold by default
+   where a value without effect was set is another default the second time. */
 static void strip(char *text)
 {
 	char *to = text;
 
 	while (*text != '\0') {
-		if (strncmp(text, "  # fuzz.conf:", 14) == 0)
-			text += strcspn(text, "\n");
-		else
-			*to++ = *text++;
+		char *line = text + strspn(text, "\t");
+		size_t length = strcspn(line, "\n");
+		char *comment = memmem(line, length, "  # fuzz.conf:", 14);
+
+		text = line + length + (line[length] == '\n');
+		if (*line == '#')
+			continue;
+		if (comment != NULL)
+			length = (size_t)(comment - line);
+		memmove(to, line, length);
+		to += length;
+		*to++ = '\n';
 	}
 	*to = '\0';
 }

@@ -197,8 +197,12 @@ def test_wait_counts_as_an_instance(superd, program, endpoint):
 
 @faults.needs_strace
 @pytest.mark.parametrize("endpoint", ["tcp", "udp"])
-def test_stop_while_the_program_has_not_taken_its_sockets_yet(superd, program, endpoint):
+def test_stop_while_the_program_has_not_taken_its_sockets_yet(
+    superd, program, sanitized, endpoint
+):
     """The child of vm still uses superd's table: what superd closes then is gone for it too."""
+    if sanitized:
+        pytest.skip("LeakSanitizer cannot look at what strace holds")
     room = program("room", "#!/bin/sh\nexec sleep 1000\n")
     port = stand.free_port()
     daemon = superd(

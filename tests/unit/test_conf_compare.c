@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/unit/unit.h"
 
@@ -38,13 +39,15 @@ static const struct conf *load_service(const char *listen, const char *options)
 	return load(text);
 }
 
+#define ONLY_ROOTS "root = /" /* superd must have been started as root for it */
+
 /* One option each, and of lists more than one value. */
 static const char *const options[] = {
 	"",
 	"argv0 = kitty",
 	"wait = yes",
 	"directory = /tmp",
-	"root = /",
+	ONLY_ROOTS,
 	"umask = 027",
 	"no-new-privileges = no",
 	"nice = 3",
@@ -105,10 +108,14 @@ static void test_every_option_counts(void **state)
 	static const struct conf *loaded[COUNT(options)];
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(options); i++)
-		loaded[i] = load_service("127.0.0.1:7000", options[i]);
+	for (size_t i = 0; i < COUNT(options); i++) {
+		if (geteuid() == 0 || strcmp(options[i], ONLY_ROOTS) != 0)
+			loaded[i] = load_service("127.0.0.1:7000", options[i]);
+	}
 	for (size_t i = 0; i < COUNT(options); i++) {
 		for (size_t j = 0; j < COUNT(options); j++) {
+			if (loaded[i] == NULL || loaded[j] == NULL)
+				continue;
 			if (conf_service_equal(&loaded[i]->services[0], &loaded[j]->services[0]) !=
 				(i == j))
 				fail_msg("'%s' and '%s'", options[i], options[j]);
