@@ -19,6 +19,7 @@ import mail
 
 PATIENCE_S = 10.0  # then a client gives up: lost
 AT_ONCE = 400
+STOOD_S = 0.05  # between two rounds of its loop; then the clients themselves stood still
 SIGNS = {tally.ANSWERED, tally.ORDERLY, tally.TORN}
 NO_PORT_YET = 24  # IP_BIND_ADDRESS_NO_PORT
 
@@ -144,7 +145,8 @@ class Crowd:
         due = last = time.monotonic()
         while not self.shared.stop.is_set() or self.selector.get_map():
             now = time.monotonic()
-            self.shared.load.stood_still = max(self.shared.load.stood_still, now - last - 0.01)
+            if now - last > STOOD_S:
+                self.shared.load.stand(now - last)
             last = now
             if not self.shared.working():
                 due = now + self.rng.expovariate(self.rate)

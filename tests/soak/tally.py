@@ -66,6 +66,12 @@ class Load:
             self.longest = Gap(now - self._last, now)
         self._last = now
 
+    def stand(self, seconds):
+        """The clients stood still so long: nobody came, on a machine that was busy."""
+        self.stood_still = max(self.stood_still, seconds)
+        if self._last is not None:
+            self._last = min(self._last + seconds, time.monotonic())
+
     def rest(self):
         """Nobody comes for a while: what follows is no gap."""
         self._last = None

@@ -122,6 +122,12 @@ def test_the_longest_gap_is_between_two_signs():
         pass
     load.sign()
     assert load.longest == longest, "a rest is no gap"
+    began = time.monotonic()
+    while time.monotonic() < began + 0.1:
+        pass
+    load.stand(0.1)
+    load.sign()
+    assert load.longest == longest and load.stood_still == 0.1, "nor is it where nobody came"
 
 
 def test_lost_connections_of_a_fault_are_lost():
