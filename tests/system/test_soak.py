@@ -1,4 +1,3 @@
-# tests/run: alone
 """The mixed soak in haste: every kind of fault once, beside load, so that it cannot rot.
 
 make soak runs it for half an hour; tests/soak/soak says what it does.
