@@ -22,8 +22,9 @@ import pytest
 
 import stand
 
-CONNECTIONS = int(os.environ.get("SUPERD_TRACE_CONNECTIONS", "192"))
 AT_ONCE = 16
+ROUNDS = -(-int(os.environ.get("SUPERD_TRACE_CONNECTIONS", "192")) // AT_ONCE)
+CONNECTIONS = ROUNDS * AT_ONCE
 WARM_UP = 2 * AT_ONCE  # what is allocated once is there after these
 CALL = re.compile(r"^(\w+)\((.*)\)\s+= (-?\w+)(.*)$")
 STOP_SIGNAL = r'"\17\0\0\0'  # SIGTERM, as the signal descriptor tells it
