@@ -29,7 +29,7 @@ class Server:
 
     def __init__(self, handler, address="127.0.0.1", port=0):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self.listener = socket.create_server((address, port), family=family)
+        self.listener = socket.create_server((address, port or ports.free_port()), family=family)
         self.listener.settimeout(DEADLINE)
         self.port = str(self.listener.getsockname()[1])
         self.peer = None
@@ -550,7 +550,7 @@ def full_backlog(address="127.0.0.1"):
     """A listening port whose queue is full: Linux drops further SYNs without an answer."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
-        listener.bind((address, 0))
+        listener.bind((address, ports.free_port()))
         listener.listen(0)
         for _ in range(16):
             filler = stack.enter_context(socket.socket())
@@ -622,7 +622,7 @@ def test_local_port_of_the_same_connection(run):
     """The local port can be bound, but the same pair of addresses exists already."""
     with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as first:
         first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        first.bind(("127.0.0.1", 0))
+        first.bind(("127.0.0.1", ports.free_port()))
         first.connect(listener.getsockname())
         local = first.getsockname()[1]
         remote = listener.getsockname()[1]
@@ -691,7 +691,7 @@ class DatagramServer:
     def __init__(self, answer, address="127.0.0.1"):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
-        self.socket.bind((address, 0))
+        self.socket.bind((address, ports.free_port()))
         self.socket.settimeout(0.05)
         self.port = str(self.socket.getsockname()[1])
         self.answer = answer
