@@ -255,7 +255,7 @@ void service_stop(struct service *service)
 
 void service_free(struct service *service)
 {
-	service_stop(service);
+	loop_timer_stop(service->context->loop, &service->throttle);
 	service_close(service, false);
 	service_unstarve(service);
 	service_sockets_free(&(struct service_sockets){.listeners = service->listeners,

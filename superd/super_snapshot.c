@@ -6,6 +6,7 @@
 
 #include "superd/errpipe.h"
 #include "superd/listener_change.h"
+#include "superd/service_change.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -71,9 +72,7 @@ static void snapshot_listeners(struct snapshot *snapshot, const struct service *
 			.fd = listener->fd,
 			.lent = listener->lent,
 			.digest = (int64_t)listener_digest(listener),
-			.holder = listener->held != 0
-					  ? listener->held
-					  : ((const struct service_group *)listener->owner)->busy,
+			.holder = service_holder(listener),
 			.path_device = (int64_t)listener->path_device,
 			.path_inode = (int64_t)listener->path_inode,
 		};

@@ -17,6 +17,7 @@ import shutil
 import signal
 import socket
 import struct
+import subprocess
 import time
 
 import pytest
@@ -57,14 +58,6 @@ def cpu_ns(pid):
     """Processor time of the process's first thread, exact."""
     with open(f"/proc/{pid}/schedstat", encoding="ascii") as file:
         return int(file.read().split()[0])
-
-
-def cpu_ns_with_programs(pid):
-    """The same and that of its programs, which have all been reaped, to a tick."""
-    with open(f"/proc/{pid}/stat", "rb") as file:
-        fields = file.read().rpartition(b")")[2].split()
-    ticks = int(fields[13]) + int(fields[14])
-    return cpu_ns(pid) + ticks * 1000000000 // os.sysconf("SC_CLK_TCK")
 
 
 def resident_kib(pid):
@@ -254,8 +247,6 @@ def inside(pid, kinds, function):
 
 def can(*command):
     """Whether this command, which changes nothing outside its namespace, works here."""
-    import subprocess  # pylint: disable=import-outside-toplevel
-
     try:
         done = subprocess.run(command, capture_output=True, check=False, timeout=stand.DEADLINE)
     except OSError:
@@ -278,13 +269,26 @@ def may_trace():
     return "" if can("strace", "-o", "/dev/null", "true") else "this user may not trace"
 
 
-def tracer_of(pid):
-    """The process that traces pid; 0: none."""
-    text = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(text.partition("TracerPid:")[2].split()[0])
-
-
 needs_strace = pytest.mark.skipif(bool(may_trace()), reason=may_trace() or "it can")
+
+
+@contextlib.contextmanager
+def traced(pid, call, inject):
+    """strace makes such calls fail or wait (its inject=), of pid and of what that starts, within."""
+    command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}"]
+    command += ["-e", f"inject={call}:{inject}", "-p", str(pid)]
+    strace = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+    def is_there():
+        text = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+        return f"TracerPid:\t{strace.pid}\n" in text
+
+    try:
+        stand.poll("strace is there", is_there)
+        yield
+    finally:
+        strace.terminate()
+        strace.wait()
 needs_net = needs(
     "root for a network namespace, and ip(8)", "unshare", "-n", "ip", "link", "set", "lo", "up"
 )

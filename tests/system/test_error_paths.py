@@ -339,6 +339,15 @@ def ask(daemon, line):
     return client
 
 
+def stop_before(daemon, clients):
+    """Each of those who wait is told why nothing comes of it."""
+    daemon.send_signal(signal.SIGTERM)
+    for client in clients:
+        with client:
+            assert b"superd is stopping" in stand.read_all(client)
+    assert daemon.process.wait(stand.DEADLINE) == 0
+
+
 @faults.needs_root
 def test_who_waits_for_the_loader_when_superd_stops(hanging):
     """Each of them is told why nothing comes of it."""
@@ -346,11 +355,7 @@ def test_who_waits_for_the_loader_when_superd_stops(hanging):
     clients = [ask(daemon, f"diff {path}") for _ in range(3)] + [ask(daemon, "reload")]
     stand.poll("the loader", daemon.children)
     assert daemon.status()["services"]
-    daemon.send_signal(signal.SIGTERM)
-    for client in clients:
-        with client:
-            assert b"superd is stopping" in stand.read_all(client)
-    assert daemon.process.wait(stand.DEADLINE) == 0
+    stop_before(daemon, clients)
 
 
 @faults.needs_root
@@ -368,11 +373,7 @@ def test_more_waiting_clients_than_the_control_socket_has_room_for(hanging):
         return '"services"' in daemon.ctl("status", "--json", status=None)
 
     stand.poll("room for one", is_answered)
-    daemon.send_signal(signal.SIGTERM)
-    for client in clients:
-        with client:
-            assert b"superd is stopping" in stand.read_all(client)
-    assert daemon.process.wait(stand.DEADLINE) == 0
+    stop_before(daemon, clients)
 
 
 @faults.needs_root

@@ -83,17 +83,8 @@ def test_raw_call_of_the_child_fails(patient, spawn, call):
     """What the child calls past libc: the program is not run, and the client gets its end."""
     port = stand.free_port()
     sick = patient(service(port, "echo"), spawn)
-    strace = subprocess.Popen(
-        ["strace", "-f", "-qq", "-o", "/dev/null", f"--inject={call}:error=EIO:when=1"]
-        + ["-e", f"trace={call}", "-p", str(sick.pid)],
-        stderr=subprocess.PIPE,
-    )
-    try:
-        stand.poll("strace is there", lambda: faults.tracer_of(sick.pid) == strace.pid)
+    with faults.traced(sick.pid, call, "error=EIO:when=1"):
         assert stand.ask(port) == b""
-    finally:
-        strace.terminate()
-        strace.wait()
     step = {"execve": "exec", "close_range": "close-range", "dup3": "dup"}.get(call, call)
     event = sick.daemon.wait_event("error", service="sick", step=step)
     assert event["error"] == faults.errno_text("EIO")

@@ -8,7 +8,6 @@ import os
 import pwd
 import resource
 import socket
-import subprocess
 
 import pytest
 
@@ -332,7 +331,7 @@ def test_a_step_that_fails_leaves_the_program_unstarted(superd, build, tmp_path,
         f" groups = {{ 54323 }} nice = 2 stderr = null directory = /tmp limits {{ open-files = 40 }}"
         f' env {{ PROBE_OUT = "{out}/p" }} }}'
     )
-    with traced(daemon.pid, call):
+    with faults.traced(daemon.pid, call, "error=EPERM"):
         assert stand.ask(port) == b""
         event = daemon.wait_event("error", service="p")
     assert event["step"] == STEPS[call] and event["error"] == faults.errno_text("EPERM")
@@ -340,26 +339,3 @@ def test_a_step_that_fails_leaves_the_program_unstarted(superd, build, tmp_path,
     stand.ask(port)
     report_of(out / "p")
     daemon.wait_idle()
-
-
-class traced:
-    """strace makes the next such call of a program that superd starts fail with EPERM, within."""
-
-    def __init__(self, pid, call):
-        self.pid = pid
-        self.command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}"]
-        self.command += [f"--inject={call}:error=EPERM", "-p", str(pid)]
-        self.process = None
-
-    def __enter__(self):
-        self.process = subprocess.Popen(self.command, stderr=subprocess.DEVNULL)
-
-        def is_there():
-            with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
-                return f"TracerPid:\t{self.process.pid}\n" in file.read()
-
-        stand.poll("strace is there", is_there)
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()

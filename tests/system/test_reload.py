@@ -3,7 +3,6 @@
 import grp
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import stat
@@ -535,8 +534,8 @@ def test_datagram_services(operated, program, kinds):
     assert ask(b, b"stop") == b"new" and ask(a, b"stop") == b"new"
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace holds programs before exec")
-def test_starts_under_way(operated, program, tmp_path):
+@faults.needs_strace
+def test_starts_under_way(operated, program):
     """Programs that have not reached their exec use what a reload would free: it waits for them."""
     say = program("say", "#!/usr/bin/python3\nimport os, socket, sys\ns = socket.socket(fileno=3)\n"
                   "c, _ = s.accept()\nc.sendall(('%d %s' % (s.getsockname()[1], os.environ['X'])).encode())\n")
@@ -548,13 +547,7 @@ def test_starts_under_way(operated, program, tmp_path):
                 + f"service w {{ listen = 127.0.0.1:{port_b} wait = yes exec = {say} {env} }}\n")
 
     it = operated(config("old" * 1000, a, b), "--spawn=vm")
-    tracer = subprocess.Popen(
-        ["strace", "-f", "-qq", "-o", tmp_path / "strace", "-p", str(it.daemon.pid), "-e", "trace=execve",
-         "-e", "inject=execve:delay_enter=1500000"], stderr=subprocess.PIPE)
-    try:
-        traced = lambda: "TracerPid:\t0" not in open(f"/proc/{it.daemon.pid}/status").read()
-        if not stand.poll("strace", lambda: tracer.poll() is not None or traced()) or tracer.poll():
-            pytest.skip(f"strace may not trace: {tracer.stderr.read()!r}")
+    with faults.traced(it.daemon.pid, "execve", "delay_enter=1500000"):
         one, two = stand.connect(a), stand.connect(b)
         it.daemon.wait_event("accept", count=2)
         for i in range(4):
@@ -571,9 +564,6 @@ def test_starts_under_way(operated, program, tmp_path):
         it.daemon.wait_event("exit", service="w")
         stand.poll("nobody listens", lambda: refuses(b))
         stand.poll("both are gone", lambda: set(it.services()) == {"other"})
-    finally:
-        tracer.terminate()
-        tracer.wait()
 
 
 # --- unix sockets --------------------------------------------------------------------------------
@@ -709,11 +699,8 @@ def test_closed_listener_of_which_a_new_child_has_a_copy(operated, spawn):
     a, b = stand.free_port(), stand.free_port()
     both = echo("a", a) + echo("b", b)
     it = operated(both, f"--spawn={spawn}")
-    tracer = subprocess.Popen(
-        ["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(it.daemon.pid)]
-        + ["-e", "trace=dup3", "-e", "inject=dup3:delay_enter=2000000"])
-    stand.poll("strace is there", lambda: faults.tracer_of(it.daemon.pid) == tracer.pid)
-    with stand.connect(b) as client:
+    with faults.traced(it.daemon.pid, "dup3", "delay_enter=2000000"):
+        client = stand.connect(b)
         child = int(it.daemon.wait_event("accept", service="b")["pid"])
         assert it.superctl("drain", "a").returncode == 0
         assert refuses(a)
@@ -725,6 +712,5 @@ def test_closed_listener_of_which_a_new_child_has_a_copy(operated, spawn):
         assert not refuses(a)
         name = pathlib.Path(f"/proc/{child}/comm").read_text().strip()
         assert name == "superd", "it was not held up long enough to show anything"
-        tracer.terminate()
-        assert tracer.wait(stand.DEADLINE) is not None
+    with client:
         assert echoes(client)

@@ -2,7 +2,6 @@
 
 import signal
 import socket
-import subprocess
 
 import pytest
 
@@ -209,18 +208,13 @@ def test_stop_while_the_program_has_not_taken_its_sockets_yet(
         LOG + f"service room {{ listen = {endpoint}:127.0.0.1:{port} wait = yes exec = {room} }}",
         "--spawn=vm",
     )
-    strace = subprocess.Popen(
-        ["strace", "-f", "-qq", "-o", "/dev/null", "--inject=close_range:delay_enter=500000"]
-        + ["-e", "trace=close_range", "-p", str(daemon.pid)]
-    )
-    stand.poll("strace is there", lambda: faults.tracer_of(daemon.pid) == strace.pid)
     kind = socket.SOCK_STREAM if endpoint == "tcp" else socket.SOCK_DGRAM
-    with socket.socket(socket.AF_INET, kind) as client:
+    held_up = faults.traced(daemon.pid, "close_range", "delay_enter=500000")
+    with held_up, socket.socket(socket.AF_INET, kind) as client:
         client.connect(("127.0.0.1", port))
         client.send(b"x")
         daemon.wait_event("accept")
         daemon.stop()
-    strace.wait(stand.DEADLINE)
     assert daemon.events("exit")[0]["signal"] == "TERM"
 
 
