@@ -19,7 +19,6 @@ import mail
 
 PATIENCE_S = 10.0  # then a client gives up: lost
 AT_ONCE = 400
-STOOD_S = 0.05  # between two rounds of its loop; then the clients themselves stood still
 SIGNS = {tally.ANSWERED, tally.ORDERLY, tally.TORN}
 NO_PORT_YET = 24  # IP_BIND_ADDRESS_NO_PORT
 
@@ -142,12 +141,10 @@ class Crowd:
                 self.end(key.fileobj, tally.HANG, f"{len(key.data.got)} bytes")
 
     def run(self):
-        due = last = time.monotonic()
+        due = time.monotonic()
         while not self.shared.stop.is_set() or self.selector.get_map():
+            self.shared.step()
             now = time.monotonic()
-            if now - last > STOOD_S:
-                self.shared.load.stand(now - last)
-            last = now
             if not self.shared.working():
                 due = now + self.rng.expovariate(self.rate)
             while due <= now:
@@ -188,6 +185,10 @@ class Shared:
     def sign(self):
         with self.lock:
             self.load.sign()
+
+    def step(self):
+        with self.lock:
+            self.load.step()
 
     def rest(self):
         with self.lock:

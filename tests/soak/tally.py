@@ -32,45 +32,64 @@ class Ended(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """A time in which superd accepted nobody while clients came."""
+    """
+    A time in which superd accepted nobody while clients came; seconds: of it, those in which the
+    clients themselves ran.
+    """
 
     seconds: float
+    began: float
     ended: float
 
 
 class Load:
-    """What the process of the load counts."""
+    """
+    What the process of the load counts.
+
+    Its clients' loop tells of each of its rounds by step(). Where one begins later than STOOD_S
+    after the one before, the machine had no time for the clients, nobody came, and that time is
+    no gap of superd's.
+    """
 
     MOST = 100000  # of those that are kept one by one
+    STOOD_S = 0.05
 
-    def __init__(self):
+    def __init__(self, clock=time.monotonic):
+        self.clock = clock
         self.tried = collections.Counter()
         self.answered = collections.Counter()
         self.unanswered = []
-        self.longest = Gap(0.0, 0.0)
-        self.stood_still = 0.0  # the load itself, at most: a busy machine, not superd
+        self.longest = Gap(0.0, 0.0, 0.0)
+        self.stood_most = self.stood_in_all = 0.0
         self.skipped = 0
-        self._last = None
+        self._step = clock()
+        self._awake = 0.0  # seconds until then in which the clients ran
+        self._last = None  # the last sign: those seconds, and the time
 
     def end(self, service, how, began, detail=""):
         """A connection has ended so."""
         if how == ANSWERED:
             self.answered[service] += 1
         elif len(self.unanswered) < self.MOST:
-            self.unanswered.append(Ended(service, how, began, time.monotonic(), detail))
+            self.unanswered.append(Ended(service, how, began, self.clock(), detail))
 
     def sign(self):
         """superd has accepted somebody."""
-        now = time.monotonic()
-        if self._last is not None and now - self._last > self.longest.seconds:
-            self.longest = Gap(now - self._last, now)
-        self._last = now
+        now = self.clock()
+        awake = self._awake + min(now - self._step, self.STOOD_S)
+        if self._last is not None and awake - self._last[0] > self.longest.seconds:
+            self.longest = Gap(awake - self._last[0], self._last[1], now)
+        self._last = (awake, now)
 
-    def stand(self, seconds):
-        """The clients stood still so long: nobody came, on a machine that was busy."""
-        self.stood_still = max(self.stood_still, seconds)
-        if self._last is not None:
-            self._last = min(self._last + seconds, time.monotonic())
+    def step(self):
+        """The clients' loop begins a round."""
+        now = self.clock()
+        took = now - self._step
+        if took > self.STOOD_S:
+            self.stood_most = max(self.stood_most, took)
+            self.stood_in_all += took
+        self._awake += min(took, self.STOOD_S)
+        self._step = now
 
     def rest(self):
         """Nobody comes for a while: what follows is no gap."""
@@ -160,7 +179,7 @@ class Verdict:
         gap = self.load.longest
         if gap.seconds > self.gap_s:
             yield (f"nobody accepted for {gap.seconds:.3f} s, during "
-                   f"{self.faults_in(gap.ended - gap.seconds, gap.ended)}")
+                   f"{self.faults_in(gap.began, gap.ended)}")
         if self.worst("descriptors"):
             yield f"descriptors: {self.worst('descriptors'):+d}"
         if max(drift.memory_kib for drift in self.drifts) > self.MEMORY_KIB:
@@ -193,9 +212,9 @@ class Verdict:
             ("cut off by a kill", self.sick.total("cut")),
             ("lost", len(self.lost) + len(self.sick.lost)),
             ("longest gap without accept", f"{self.load.longest.seconds * 1000:.0f} ms"),
-            ("    during", self.faults_in(self.load.longest.ended - self.load.longest.seconds,
-                                          self.load.longest.ended)),
-            ("    the load itself stood", f"{self.load.stood_still * 1000:.0f} ms at most"),
+            ("    during", self.faults_in(self.load.longest.began, self.load.longest.ended)),
+            ("    the load itself stood", f"{self.load.stood_most * 1000:.0f} ms at most, "
+             f"{self.load.stood_in_all:.1f} s in all"),
             ("looks at superd at rest", len(self.drifts)),
             ("drift of descriptors", f"{self.worst('descriptors'):+d}"),
             ("drift of resident memory", f"{self.drifts[-1].memory_kib:+d} KiB at the end, "

@@ -58,6 +58,7 @@ def one(build, tmp_path):
     finally:
         for daemon in daemons:
             daemon.kill()
+            daemon.remove()
 
 
 def test_one_service(one, kinds):

@@ -8,7 +8,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -52,7 +51,7 @@ def verdict(unanswered=(), windows=(WINDOW, CHAT), drift=AT_REST, gap=0.0):
     load.tried["echo"] = 1 + len(unanswered)
     load.answered["echo"] = 1
     load.unanswered = [tally.Ended(*one) for one in unanswered]
-    load.longest = tally.Gap(gap, 100.5)
+    load.longest = tally.Gap(gap, 99.5, 100.5)
     return tally.Verdict(load, tally.Sick(), list(windows), [AT_REST, drift], [])
 
 
@@ -106,27 +105,70 @@ def test_drift_and_silence_are_failures(what):
     assert len(list(verdict(**what).failures())) == 1
 
 
+class Clock:
+    """Time passes when a test says so."""
+
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+class Clients:
+    """A load whose loop goes round every 10 ms."""
+
+    def __init__(self):
+        self.clock = Clock()
+        self.load = tally.Load(self.clock)
+
+    def run(self, seconds):
+        for _ in range(round(seconds * 100)):
+            self.clock.now += 0.01
+            self.load.step()
+
+    def stand(self, seconds):
+        self.clock.now += seconds
+
+    def longest(self):
+        return round(self.load.longest.seconds, 3)
+
+
 def test_the_longest_gap_is_between_two_signs():
-    load = tally.Load()
-    load.sign()
-    began = time.monotonic()
-    while time.monotonic() < began + 0.05:
-        pass
-    load.sign()
-    assert 0.05 <= load.longest.seconds < 5
-    longest = load.longest
-    load.rest()
-    began = time.monotonic()
-    while time.monotonic() < began + 0.1:
-        pass
-    load.sign()
-    assert load.longest == longest, "a rest is no gap"
-    began = time.monotonic()
-    while time.monotonic() < began + 0.1:
-        pass
-    load.stand(0.1)
-    load.sign()
-    assert load.longest == longest and load.stood_still == 0.1, "nor is it where nobody came"
+    clients = Clients()
+    clients.run(5)
+    clients.load.sign()
+    clients.run(2)
+    clients.load.sign()
+    clients.run(1)
+    clients.load.sign()
+    assert clients.longest() == 2
+    gap = clients.load.longest
+    assert (round(gap.began, 3), round(gap.ended, 3)) == (105, 107)
+    assert clients.load.stood_most == 0
+
+
+def test_a_rest_is_no_gap():
+    clients = Clients()
+    clients.load.sign()
+    clients.load.rest()
+    clients.run(2)
+    clients.load.sign()
+    assert clients.longest() == 0
+
+
+@pytest.mark.parametrize("first", ["step", "sign"])
+def test_where_the_clients_stood_nobody_came(first):
+    """Whoever of the clients' threads wakes first."""
+    clients = Clients()
+    clients.load.sign()
+    clients.run(0.3)
+    clients.stand(4)
+    for what in (first, "step", "sign"):
+        getattr(clients.load, what)()
+    clients.run(0.2)
+    clients.load.sign()
+    assert clients.longest() == 0.35
+    assert (clients.load.stood_most, clients.load.stood_in_all) == (4, 4)
 
 
 def test_lost_connections_of_a_fault_are_lost():
