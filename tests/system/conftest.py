@@ -76,6 +76,15 @@ def open_folder(tmp_path):
             folder.chmod(0o755)
 
 
+@pytest.fixture
+def out(tmp_path):
+    """A folder where any program may write."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    folder.chmod(0o777)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def sanitized(build):
     """Whether this is a build with sanitizers: its programs take far more time and memory."""

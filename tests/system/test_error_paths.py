@@ -219,11 +219,8 @@ def test_a_wait_program_waits_for_max_instances(superd, services):
 
 
 @pytest.mark.parametrize("spawn", ["vm", "fork"])
-def test_programs_get_the_soft_limit_that_superd_was_started_with(superd, probe, tmp_path, spawn):
+def test_programs_get_the_soft_limit_that_superd_was_started_with(superd, probe, out, spawn):
     """superd raises its own; 256 is what it was given."""
-    out = tmp_path / "out"
-    out.mkdir()
-    out.chmod(0o777)
     port = stand.free_port()
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     hard = min(before[1], 8192)
@@ -254,12 +251,9 @@ os.rename(sys.argv[1] + ".new", sys.argv[1])
 
 @pytest.mark.parametrize("spawn", ["vm", "fork"])
 def test_a_wait_program_with_more_sockets_than_descriptors_lie_below_superds(
-    superd, program, tmp_path, spawn
+    superd, program, out, spawn
 ):
     """They come in the order of the configuration though targets and sources overlap."""
-    out = tmp_path / "out"
-    out.mkdir()
-    out.chmod(0o777)
     ports = [stand.free_port() for _ in range(300)]
     tell = program("tell", TELL_PORTS)
     listen = ", ".join(f"127.0.0.1:{port}" for port in ports)

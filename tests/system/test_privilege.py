@@ -235,11 +235,8 @@ def check_environment(way, got, address, client, name):
 
 @pytest.mark.parametrize("spawn", ["vm", "fork"])
 @pytest.mark.parametrize("options", OPTIONS)
-def test_a_program_is_what_the_configuration_says(superd, probe, tmp_path, options, spawn):
+def test_a_program_is_what_the_configuration_says(superd, probe, tmp_path, out, options, spawn):
     row = OPTIONS[options]
-    out = tmp_path / "out"
-    out.mkdir()
-    out.chmod(0o777)
     places = {way: way.place(tmp_path) for way in WAYS}
     config = "".join(
         f"service {way.name} {{ listen = {places[way][0]} wait = {'yes' if way.is_wait else 'no'}"
@@ -282,11 +279,8 @@ def test_an_ordinary_superd_never_takes_another_identity(superd, probe):
 
 @faults.needs_root
 @pytest.mark.parametrize("spawn", ["vm", "fork"])
-def test_ambient_capabilities_are_superds_alone(superd, probe, tmp_path, spawn):
+def test_ambient_capabilities_are_superds_alone(superd, probe, out, spawn):
     """What superd holds to bind low ports no program inherits."""
-    out = tmp_path / "out"
-    out.mkdir()
-    out.chmod(0o777)
     port = stand.free_port()
     daemon = superd(
         f'service p {{ listen = {port} exec = {probe} env {{ PROBE_OUT = "{out}/p" }} }}',
@@ -318,12 +312,9 @@ STEPS = {
 @faults.needs_root
 @faults.needs_strace
 @pytest.mark.parametrize("call", STEPS)
-def test_a_step_that_fails_leaves_the_program_unstarted(superd, build, tmp_path, call):
+def test_a_step_that_fails_leaves_the_program_unstarted(superd, build, out, call):
     """Each step towards the configured identity is checked: no program with half of one."""
     probe = build / "tests/system/probe"
-    out = tmp_path / "out"
-    out.mkdir()
-    out.chmod(0o777)
     port = stand.free_port()
     root = "root = /" if call == "chroot" else ""
     daemon = superd(
