@@ -116,6 +116,22 @@ static void child_descriptors(const struct spawn_slot *slot)
 		child_fail(slot, STEP_CLOSE_RANGE, result, 0);
 }
 
+/* The limit superd was started with, before it raised its own; where the hard one has been lowered
+   since (prlimit) and may not be raised again, as much of it as there still is. */
+static long child_open_files(const struct rlimit *started)
+{
+	struct rlimit now;
+	long result = raw_call(SYS_prlimit64, 0, RLIMIT_NOFILE, raw_pointer(started), 0, 0);
+
+	if (result != -EPERM)
+		return result;
+	result = raw_call(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, raw_pointer(&now), 0);
+	if (result < 0)
+		return result;
+	now.rlim_cur = started->rlim_cur < now.rlim_max ? started->rlim_cur : now.rlim_max;
+	return raw_call(SYS_prlimit64, 0, RLIMIT_NOFILE, raw_pointer(&now), 0, 0);
+}
+
 /* What the configuration asks for, where superd itself is not already that way. */
 static void child_limits(const struct spawn_slot *slot)
 {
@@ -125,8 +141,7 @@ static void child_limits(const struct spawn_slot *slot)
 	long result = 0;
 
 	if (inherit->open_files_raised)
-		result = raw_call(
-			SYS_prlimit64, 0, RLIMIT_NOFILE, raw_pointer(&inherit->open_files), 0, 0);
+		result = child_open_files(&inherit->open_files);
 	for (size_t i = 0; result >= 0 && i < limits->rlimit_count; i++) {
 		struct rlimit value = {limits->rlimits[i].value, limits->rlimits[i].value};
 

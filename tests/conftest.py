@@ -6,6 +6,7 @@ build/ beside the sources.
 
 import os
 import pathlib
+import resource
 import signal
 
 import pytest
@@ -15,6 +16,10 @@ BUILD = pathlib.Path(os.environ.get("SUPERD_BUILD", SOURCE / "build")).resolve()
 
 # Below a shell's background job it is ignored, and so it would be in every program under test.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A login's soft limit is often 1,024: less than some tests have clients.
+HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (HARD, HARD))
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,13 @@ OBJECTS = ("path", "endpoint", "peer")
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
+def as_user(uid, *more):
+    """In front of a command: root becomes an ordinary user with nothing else to its name."""
+    if not IS_ROOT:
+        return list(more)
+    return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *more]
+
+
 def patience(seconds=1.0):
     """
     The time in which something has to happen that takes no time: on a machine that has more to do

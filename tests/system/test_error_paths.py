@@ -21,6 +21,7 @@ import stand
 
 CAT = "service {} {{ listen = 127.0.0.1:{} exec = /bin/cat {} }}\n"
 GROUP = 54321  # a number nobody has
+NOBODY = 65534
 
 
 # --- the command line -------------------------------------------------------------------------
@@ -236,6 +237,32 @@ def test_programs_get_the_soft_limit_that_superd_was_started_with(superd, probe,
     stand.connect(port).close()
     text = stand.poll("the probe", lambda: (out / "p").exists() and (out / "p").read_text())
     assert f"limit.open-files=256,{before[1]}\n" in text
+
+
+@pytest.mark.parametrize("spawn", ["vm", "fork"])
+def test_a_limit_that_was_lowered_since_binds_programs_too(superd, probe, out, spawn):
+    """
+    An ordinary superd cannot give back the hard limit that prlimit(1) has taken from it: a program
+    has what is left, and is started.
+    """
+    port = stand.free_port()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    try:
+        daemon = superd(
+            f'service p {{ listen = {port} exec = {probe} env {{ PROBE_OUT = "{out}/p" }} }}',
+            f"--spawn={spawn}",
+            wrapper=faults.as_user(NOBODY),
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    for hard, soft in ((300, 256), (100, 100)):
+        lower = ["prlimit", f"--pid={daemon.pid}", f"--nofile={hard}:{hard}"]
+        subprocess.run(faults.as_user(NOBODY, *lower), check=True)
+        stand.connect(port).close()
+        text = stand.poll("the probe", lambda: (out / "p").exists() and (out / "p").read_text())
+        assert f"limit.open-files={soft},{hard}\n" in text
+        (out / "p").unlink()
 
 
 TELL_PORTS = """#!/usr/bin/python3

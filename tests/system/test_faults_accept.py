@@ -134,7 +134,6 @@ def test_ten_thousand_held_connections(patient, sanitized):
     tasks = resource.getrlimit(resource.RLIMIT_NPROC)[1]
     if hard < count + 200 or 0 <= tasks < count + 500:
         pytest.skip(f"limits of this user are below {count} descriptors or processes")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     port = stand.free_port()
     sick = patient(ECHO.format(port, f"limits {{ instances = {count} }}"), top="max-instances = 20000")
     clients = faults.hold(port, count)

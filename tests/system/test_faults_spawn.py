@@ -33,23 +33,16 @@ def get_error(sick, **fields):
     return event["error"]
 
 
-def as_user(*more):
-    """In front of superd: an ordinary user with nothing else to its name."""
-    if not faults.IS_ROOT:
-        return list(more)
-    return ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", *more]
-
-
 def set_processes(pid, most):
     """The soft limit of a running superd; by its own user, for root may not everywhere."""
     text = "unlimited" if most == resource.RLIM_INFINITY else str(most)
-    subprocess.run(as_user("prlimit", f"--pid={pid}", f"--nproc={text}:"), check=True)
+    subprocess.run(faults.as_user(USER, "prlimit", f"--pid={pid}", f"--nproc={text}:"), check=True)
 
 
 def test_fork_eagain_by_rlimit_nproc(patient, spawn):
     """No process more for this user: clients are let go in order, and all is well after it."""
     port = stand.free_port()
-    sick = patient(service(port, "echo"), spawn, wrapper=as_user())
+    sick = patient(service(port, "echo"), spawn, wrapper=faults.as_user(USER))
     most = resource.getrlimit(resource.RLIMIT_NPROC)[0]
     set_processes(sick.pid, 1)
     began, cpu = time.monotonic(), faults.cpu_ns(sick.pid)

@@ -16,7 +16,6 @@ def test_two_thousand_listeners_three_thousand_connections(superd, services, spa
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard < 8000:
         pytest.skip("hard RLIMIT_NOFILE below 8000")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     ports = [stand.free_port() for _ in range(wanted)]
     services_text = "".join(
         f"service s{port} {{ listen = 127.0.0.1:{port} exec = echo }}\n" for port in ports

@@ -271,7 +271,7 @@ def test_an_ordinary_superd_never_takes_another_identity(superd, probe):
             config,
             ready=False,
             check=False,
-            wrapper=["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"],
+            wrapper=faults.as_user(USER),
         )
         assert daemon.process.wait(stand.DEADLINE) == 1, text
         assert "superd.conf:1" in daemon.log_text()
@@ -285,8 +285,9 @@ def test_ambient_capabilities_are_superds_alone(superd, probe, out, spawn):
     daemon = superd(
         f'service p {{ listen = {port} exec = {probe} env {{ PROBE_OUT = "{out}/p" }} }}',
         f"--spawn={spawn}",
-        wrapper=["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
-        + ["--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service"],
+        wrapper=faults.as_user(
+            USER, "--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service"
+        ),
     )
     with open(f"/proc/{daemon.pid}/status", encoding="ascii") as file:
         assert "CapAmb:\t0000000000000400\n" in file.read()

@@ -7,7 +7,6 @@ SUPERD_UPGRADES sets how many upgrades there are (default 5; make soak: 100).
 # tests/run: alone
 
 import os
-import resource
 import selectors
 import signal
 import socket
@@ -125,8 +124,6 @@ def test_nobody_notices(superd, services, capsys, sanitized, counted, kind):
     slow = sanitized or counted
     count = HELD // SANITIZED if slow else HELD
     rate = RATE // SANITIZED if slow else RATE
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     held_port, storm_port = stand.free_port(), stand.free_port()
     daemon = superd(
         f"service-directory = {services}\nmax-instances = 4000\n"
