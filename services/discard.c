@@ -123,7 +123,7 @@ static int discard_stream(const struct serve *serve)
 	ssize_t got;
 	int saved;
 
-	while ((got = io_read(STDIN_FILENO, buffer, receive_size(discard), &deadline)) > 0)
+	while ((got = io_drop(STDIN_FILENO, buffer, receive_size(discard), &deadline)) > 0)
 		receive_count(discard, (size_t)got);
 	saved = errno;
 	if (discard->report)

@@ -146,10 +146,10 @@ static ssize_t file_read(int fd, void *buffer, size_t size, struct io_deadline *
 	}
 }
 
-ssize_t io_read(int fd, void *buffer, size_t size, struct io_deadline *deadline)
+static ssize_t receive(int fd, void *buffer, size_t size, int flags, struct io_deadline *deadline)
 {
 	for (;;) {
-		ssize_t got = recv(fd, buffer, size, MSG_DONTWAIT);
+		ssize_t got = recv(fd, buffer, size, MSG_DONTWAIT | flags);
 
 		if (got >= 0)
 			return got;
@@ -162,6 +162,16 @@ ssize_t io_read(int fd, void *buffer, size_t size, struct io_deadline *deadline)
 			return -1;
 		}
 	}
+}
+
+ssize_t io_read(int fd, void *buffer, size_t size, struct io_deadline *deadline)
+{
+	return receive(fd, buffer, size, 0, deadline);
+}
+
+ssize_t io_drop(int fd, void *buffer, size_t size, struct io_deadline *deadline)
+{
+	return receive(fd, buffer, size, MSG_TRUNC, deadline);
 }
 
 ssize_t io_read_full(int fd, void *buffer, size_t size, struct io_deadline *deadline)
