@@ -203,6 +203,8 @@ static enum args_verdict args_finish(
 		return args_wrong("-n and -u exclude each other");
 	if (count != 2)
 		return args_wrong("HOST and PORT are wanted");
+	if (!connect_port_valid(operands[1]))
+		return args_wrong("'%s' is not a port from 1 to 65535", operands[1]);
 	args->target.host = operands[0];
 	args->target.port = operands[1];
 	args->target.type = args->mode == ARGS_DATAGRAM ? SOCK_DGRAM : SOCK_STREAM;
