@@ -7,11 +7,17 @@
 #include "services/lib/serve.h"
 #include "services/lib/text.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 /* Room for the 24 characters of ctime(3), CR, LF, NUL, and years of more than four digits. */
 #define DAYTIME_SIZE 64
+
+/* As TZ wants the path of a zone's file. */
+#define ZONE_FOLDER ":/usr/share/zoneinfo/"
+#define ZONE_SIZE 128
 
 /* Writes "Thu Nov 20 15:16:00 2026\r\n" to line; returns its length. */
 static size_t daytime_format(const struct serve *serve, char line[DAYTIME_SIZE])
@@ -74,6 +80,26 @@ static int daytime_option(void *state, const struct options_entry *entry, const 
 	return 0;
 }
 
+/*
+ * A TZ like EST5EDT is the name of a zone, but also reads as a rule that does not say when summer
+ * time is.  musl takes the rule, and summer time all year: where there is a zone, TZ becomes its
+ * file.
+ */
+static void zone_prefer_file(void)
+{
+	const char *zone = getenv("TZ");
+	char data[ZONE_SIZE];
+	struct text path;
+
+	if (zone == NULL || strpbrk(zone, ":/,") != NULL || strpbrk(zone, "0123456789") == NULL)
+		return;
+	text_begin(&path, data, sizeof(data));
+	text_add(&path, ZONE_FOLDER);
+	text_add(&path, zone);
+	if (access(data + 1, R_OK) == 0)
+		setenv("TZ", data, 1);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct options_entry options[] = {
@@ -90,5 +116,6 @@ int main(int argc, char **argv)
 		.state = &utc,
 	};
 
+	zone_prefer_file();
 	return serve_main(&service, argc, argv);
 }

@@ -15,6 +15,7 @@ superd_libsuperd_a_SOURCES = \
 	superd/loop_epoll.c superd/loop_select.c \
 	superd/loop_signal.c superd/loop_signal.h \
 	superd/loop_timer.c superd/loop_timer.h \
+	superd/output.c superd/output.h \
 	superd/sockdiag.c superd/sockdiag.h \
 	superd/step.c superd/step.h
 

@@ -7,6 +7,7 @@
 #include "superd/diff.h"
 #include "superd/explain.h"
 #include "superd/log.h"
+#include "superd/output.h"
 #include "superd/super.h"
 #include "superd/upgrade.h"
 
@@ -22,6 +23,7 @@
 #include <unistd.h>
 
 #define EXIT_CONF 1
+#define EXIT_OUTPUT 1
 #define EXIT_USAGE 2
 
 enum {
@@ -68,7 +70,7 @@ static _Noreturn void usage(void)
 static _Noreturn void print_and_exit(const char *text)
 {
 	fputs(text, stdout);
-	exit(0);
+	exit(output_finish("superd") == 0 ? 0 : EXIT_OUTPUT);
 }
 
 static void usage_problem(const char *option, const char *value, const char *wanted)
@@ -365,6 +367,8 @@ static int look_at_configuration(const struct command *command)
 		status = explain_client(command, conf);
 	else if (command->deed == DEED_DIFF)
 		status = diff_file(command, conf);
+	if (output_finish("superd") != 0)
+		status = EXIT_OUTPUT;
 	conf_free(conf);
 	return status;
 }

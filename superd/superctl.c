@@ -6,6 +6,7 @@
 #include "superd/control_client.h"
 #include "superd/control_socket.h"
 #include "superd/explain.h"
+#include "superd/output.h"
 #include "superd/superctl_table.h"
 #include "superd/superctl_top.h"
 #include "superd/superctl_view.h"
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #define EXIT_REFUSED 1
+#define EXIT_OUTPUT 1
 #define EXIT_USAGE 2
 
 /* For the next byte of an answer. A reload reads files and looks up names, an upgrade tries the new
@@ -73,6 +75,12 @@ static _Noreturn void usage(void)
 {
 	fputs(usage_text, stderr);
 	exit(EXIT_USAGE);
+}
+
+static _Noreturn void print_and_exit(const char *text)
+{
+	fputs(text, stdout);
+	exit(output_finish("superctl") == 0 ? 0 : EXIT_OUTPUT);
 }
 
 static struct view command_view(void)
@@ -314,11 +322,9 @@ static void parse_options(int argc, char **argv, struct command *command)
 			command->frames = parse_frames(optarg);
 			break;
 		case 'h':
-			fputs(usage_text, stdout);
-			exit(0);
+			print_and_exit(usage_text);
 		case 'V':
-			fputs("superctl " PACKAGE_VERSION "\n", stdout);
-			exit(0);
+			print_and_exit("superctl " PACKAGE_VERSION "\n");
 		default:
 			usage();
 		}
@@ -350,9 +356,5 @@ int main(int argc, char **argv)
 	else
 		status = command_ask(
 			&command, verb, (const char *const *)command.words, command.word_count);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		perror("superctl: standard output");
-		return EXIT_REFUSED;
-	}
-	return status;
+	return output_finish("superctl") == 0 ? status : EXIT_OUTPUT;
 }

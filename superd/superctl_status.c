@@ -4,6 +4,7 @@
 #include "config.h"
 #include "superd/superctl_view.h"
 
+#include "superd/clock.h"
 #include "superd/superctl_table.h"
 #include "superd/superctl_text.h"
 
@@ -328,11 +329,15 @@ static int rows_print(
 /* How long ago an RFC 3339 time in UTC was; below 0: not known. */
 static double seconds_since(const char *when)
 {
+	int64_t now_ns = clock_wall_ns();
 	struct tm tm = {0};
+	const char *rest = strptime(when, "%Y-%m-%dT%H:%M:%S", &tm);
+	double part;
 
-	if (strptime(when, "%Y-%m-%dT%H:%M:%S", &tm) == NULL)
+	if (rest == NULL)
 		return -1;
-	return difftime(time(NULL), timegm(&tm));
+	part = (double)(now_ns % CLOCK_NS_PER_S) / 1e9 - (*rest == '.' ? strtod(rest, NULL) : 0);
+	return difftime(now_ns / CLOCK_NS_PER_S, timegm(&tm)) + part;
 }
 
 static void head_print(const struct view *view, const json_t *answer)
@@ -344,13 +349,13 @@ static void head_print(const struct view *view, const json_t *answer)
 
 	fprintf(view->stream, "superd %s, pid %lld, up %s, loop %s\n",
 		view_string(answer, "version"), (long long)view_integer(answer, "pid"),
-		text_duration((double)view_integer(answer, "uptime_s"), text),
+		text_seconds((double)view_integer(answer, "uptime_s"), text),
 		view_string(answer, "loop"));
 	table_print_text(view->stream, view_string(config, "file"));
 	fprintf(view->stream, " (generation %lld) loaded %s",
 		(long long)view_integer(config, "generation"), loaded);
 	if (ago_s >= 0)
-		fprintf(view->stream, ", %s ago", text_duration(ago_s, text));
+		fprintf(view->stream, ", %s ago", text_seconds(ago_s, text));
 	fputc('\n', view->stream);
 }
 

@@ -9,11 +9,17 @@
 
 char *text_duration(double seconds, char text[TEXT_SIZE])
 {
+	if (seconds >= 10)
+		return text_seconds(seconds, text);
+	snprintf(text, TEXT_SIZE, "%.1fs", seconds < 0 ? 0 : seconds);
+	return text;
+}
+
+char *text_seconds(double seconds, char text[TEXT_SIZE])
+{
 	unsigned long long whole = seconds < 0 ? 0 : (unsigned long long)seconds;
 
-	if (seconds < 10)
-		snprintf(text, TEXT_SIZE, "%.1fs", seconds < 0 ? 0 : seconds);
-	else if (whole < 60)
+	if (whole < 60)
 		snprintf(text, TEXT_SIZE, "%llus", whole);
 	else if (whole < 3600)
 		snprintf(text, TEXT_SIZE, "%llum%02llus", whole / 60, whole % 60);

@@ -3,6 +3,7 @@
  */
 #include "config.h"
 #include "services/clients/args.h"
+#include "services/lib/options.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -45,30 +46,32 @@ const char *args_mode_name(enum args_mode mode)
 	return "unknown";
 }
 
-static enum args_verdict args_help(void)
+static const char help_text[] =
+	"usage: tcpcli [-46u] [-b LOCALPORT] [-n CONNECTIONS] [-v] [-w SECONDS] HOST PORT\n"
+	"       tcpcli [OPTION...] --bytes N HOST PORT\n"
+	"       tcpcli [OPTION...] --sum xdr|native HOST PORT\n"
+	"       tcpcli [OPTION...] --int N [--order network|native] HOST PORT\n"
+	"\n"
+	"Sends standard input to HOST's PORT and prints what it answers.\n"
+	"\n"
+	"  -4, -6              IPv4 only, IPv6 only\n"
+	"  -u                  UDP: each line is one datagram\n"
+	"  -b LOCALPORT        bind this local port first\n"
+	"  -n CONNECTIONS      open so many connections, use the first\n"
+	"  -v                  say which addresses are connected\n"
+	"  -w SECONDS          time-out of connecting (10); with -u, how long to wait\n"
+	"                      for answers after the end of input (1)\n"
+	"  --bytes N           send N bytes of a..z in one send\n"
+	"  --sum xdr|native    lines of two integers to the binary service sum\n"
+	"  --int N             send one binary integer of 4 bytes\n"
+	"  --order network|native\n"
+	"                      its byte order (network)\n"
+	"  -h, -V              this help, the version\n";
+
+/* Prints the help or the version. */
+static enum args_verdict args_print(const char *text)
 {
-	fputs("usage: tcpcli [-46u] [-b LOCALPORT] [-n CONNECTIONS] [-v] [-w SECONDS] HOST PORT\n"
-	      "       tcpcli [OPTION...] --bytes N HOST PORT\n"
-	      "       tcpcli [OPTION...] --sum xdr|native HOST PORT\n"
-	      "       tcpcli [OPTION...] --int N [--order network|native] HOST PORT\n"
-	      "\n"
-	      "Sends standard input to HOST's PORT and prints what it answers.\n"
-	      "\n"
-	      "  -4, -6              IPv4 only, IPv6 only\n"
-	      "  -u                  UDP: each line is one datagram\n"
-	      "  -b LOCALPORT        bind this local port first\n"
-	      "  -n CONNECTIONS      open so many connections, use the first\n"
-	      "  -v                  say which addresses are connected\n"
-	      "  -w SECONDS          time-out of connecting (10); with -u, how long to wait\n"
-	      "                      for answers after the end of input (1)\n"
-	      "  --bytes N           send N bytes of a..z in one send\n"
-	      "  --sum xdr|native    lines of two integers to the binary service sum\n"
-	      "  --int N             send one binary integer of 4 bytes\n"
-	      "  --order network|native\n"
-	      "                      its byte order (network)\n"
-	      "  -h, -V              this help, the version\n",
-		stdout);
-	return ARGS_DONE;
+	return options_print(text) == OPTIONS_DONE ? ARGS_DONE : ARGS_FAILED;
 }
 
 static enum args_verdict args_wrong(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -183,10 +186,9 @@ static enum args_verdict args_option(
 		args->wait_ms = (int)number * 1000;
 		break;
 	case 'h':
-		return args_help();
+		return args_print(help_text);
 	case 'V':
-		printf("tcpcli (superd) %s\n", PACKAGE_VERSION);
-		return ARGS_DONE;
+		return args_print("tcpcli (superd) " PACKAGE_VERSION "\n");
 	default:
 		verdict = args_long_option(option, text, args, given);
 	}
@@ -203,6 +205,8 @@ static enum args_verdict args_finish(
 		return args_wrong("-n and -u exclude each other");
 	if (count != 2)
 		return args_wrong("HOST and PORT are wanted");
+	if (!connect_port_valid(operands[1]))
+		return args_wrong("'%s' is not a port from 1 to 65535", operands[1]);
 	args->target.host = operands[0];
 	args->target.port = operands[1];
 	args->target.type = args->mode == ARGS_DATAGRAM ? SOCK_DGRAM : SOCK_STREAM;

@@ -35,8 +35,9 @@ struct args {
 
 enum args_verdict {
 	ARGS_RUN,
-	ARGS_DONE,  /* help or version was printed */
-	ARGS_WRONG, /* a message was printed */
+	ARGS_DONE,   /* help or version was printed */
+	ARGS_FAILED, /* it could not be; a message was printed */
+	ARGS_WRONG,  /* a message was printed */
 };
 
 /* Reads the command line; what it has to say goes to standard output or, if wrong, error. */

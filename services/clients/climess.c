@@ -96,6 +96,12 @@ static int usage_wrong(const char *problem)
 	return STATUS_USAGE;
 }
 
+static int port_wrong(const char *port)
+{
+	note("'", port, "' is not a port from 1 to 65535 (-h helps)", NULL);
+	return STATUS_USAGE;
+}
+
 /* The exit status, after telling the fault. */
 static int result_status(int result, const struct fault *fault)
 {
@@ -176,6 +182,8 @@ int main(int argc, char **argv)
 
 	if (result != OPTIONS_RUN)
 		return options_status(result);
+	if (climess.port != NULL && !connect_port_valid(climess.port))
+		return port_wrong(climess.port);
 	io_ignore_sigpipe();
 	if (count > 0 && strcmp(argv[1], "send") == 0)
 		return send_main(&climess, count - 1, argv + 2);

@@ -10,6 +10,8 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -137,6 +139,21 @@ static int connect_address(const struct connect_target *target, const struct add
 fail:
 	close(fd);
 	return -1;
+}
+
+/*
+ * getaddrinfo(3) reads a number as strtoul(3) does, with blanks and a sign before it, and cuts it
+ * to 16 bits: it would connect to another port than was asked for.
+ */
+bool connect_port_valid(const char *text)
+{
+	unsigned long number;
+	char *end;
+
+	if (*text == '\0' || strchr("+- \t\n\v\f\r", *text) != NULL)
+		return false;
+	number = strtoul(text, &end, 10);
+	return *end != '\0' || (number >= 1 && number <= UINT16_MAX);
 }
 
 static int address_count(const struct addrinfo *list)

@@ -4,6 +4,7 @@
 #ifndef SERVICES_CLIENTS_CONNECT_H
 #define SERVICES_CLIENTS_CONNECT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,12 @@ struct connect_target {
 
 /* Milliseconds of a clock that never jumps. */
 int64_t connect_now_ms(void);
+
+/*
+ * Whether text may be a port: a number from 1 to 65535, or what may be the name of a service.
+ * The programs ask this of what the user gave; connect_open() does not.
+ */
+bool connect_port_valid(const char *text);
 
 /*
  * Resolves the target and tries its addresses in turn.  An address that does not answer uses up

@@ -13,7 +13,7 @@ services_clients_tcpcli_SOURCES = \
 	services/clients/session.c services/clients/session.h \
 	services/clients/sum.c services/clients/sum.h \
 	services/clients/tcpcli.c
-services_clients_tcpcli_LDADD = -lpthread
+services_clients_tcpcli_LDADD = services/libservice_cc.a -lpthread
 
 # climess
 bin_PROGRAMS += services/clients/climess

@@ -202,6 +202,8 @@ int main(int argc, char **argv)
 	switch (args_parse(argc, argv, &args)) {
 	case ARGS_DONE:
 		return EXIT_SUCCESS;
+	case ARGS_FAILED:
+		return EXIT_FAILURE;
 	case ARGS_WRONG:
 		return EXIT_USAGE;
 	case ARGS_RUN:

@@ -69,14 +69,17 @@ static void entry_describe(struct text *text, const struct options_entry *entry)
 	text_add_char(text, '\n');
 }
 
-static void text_print(const struct text *text)
+enum options_result options_print(const char *text)
 {
 	struct io_deadline deadline = io_deadline_idle(IO_FOREVER);
 
-	io_write_full(STDOUT_FILENO, text->data, text->used, &deadline);
+	if (io_write_full(STDOUT_FILENO, text, strlen(text), &deadline) == 0)
+		return OPTIONS_DONE;
+	note_errno("standard output");
+	return OPTIONS_FAILED;
 }
 
-static void help_print(const struct options *options)
+static enum options_result help_print(const struct options *options)
 {
 	char room[HELP_SIZE];
 	struct text text;
@@ -94,10 +97,10 @@ static void help_print(const struct options *options)
 	text_add(&text, "\n\n");
 	for (size_t i = 0; i < options->count + COMMON_COUNT; i++)
 		entry_describe(&text, entry_at(options, i));
-	text_print(&text);
+	return options_print(room);
 }
 
-static void version_print(void)
+static enum options_result version_print(void)
 {
 	char room[NOTE_SIZE];
 	struct text text;
@@ -105,7 +108,7 @@ static void version_print(void)
 	text_begin(&text, room, sizeof(room));
 	text_add(&text, program_invocation_short_name);
 	text_add(&text, " (" PACKAGE_NAME ") " PACKAGE_VERSION "\n");
-	text_print(&text);
+	return options_print(room);
 }
 
 static enum options_result option_wrong(const char *problem, const char *dashes, const char *which)
@@ -118,13 +121,8 @@ static enum options_result option_wrong(const char *problem, const char *dashes,
 static enum options_result option_take(const struct options *options,
 	const struct options_entry *entry, const char *value, const char *dashes, const char *word)
 {
-	if (entry >= common_entries && entry < common_entries + COMMON_COUNT) {
-		if (entry->letter == 'h')
-			help_print(options);
-		else
-			version_print();
-		return OPTIONS_DONE;
-	}
+	if (entry >= common_entries && entry < common_entries + COMMON_COUNT)
+		return entry->letter == 'h' ? help_print(options) : version_print();
 	if (options->option_cb(options->owner, entry, value) == 0)
 		return OPTIONS_RUN;
 	note("'", value != NULL ? value : "", "' will not do for ", dashes, word, " (-h helps)",
@@ -209,5 +207,14 @@ enum options_result options_parse(
 
 int options_status(enum options_result result)
 {
-	return result == OPTIONS_WRONG ? STATUS_USAGE : STATUS_DONE;
+	switch (result) {
+	case OPTIONS_WRONG:
+		return STATUS_USAGE;
+	case OPTIONS_FAILED:
+		return STATUS_FAILED;
+	case OPTIONS_RUN:
+	case OPTIONS_DONE:
+		break;
+	}
+	return STATUS_DONE;
 }

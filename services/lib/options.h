@@ -29,9 +29,10 @@ struct options {
 };
 
 enum options_result {
-	OPTIONS_RUN,   /* go on */
-	OPTIONS_DONE,  /* the help or the version was printed: exit 0 */
-	OPTIONS_WRONG, /* the fault was reported on standard error: exit 2 (EXIT_USAGE) */
+	OPTIONS_RUN,    /* go on */
+	OPTIONS_DONE,   /* the help or the version was printed: exit 0 */
+	OPTIONS_FAILED, /* it could not be, which was reported on standard error: exit 1 */
+	OPTIONS_WRONG,  /* the fault was reported on standard error: exit 2 (EXIT_USAGE) */
 };
 
 /* The exit statuses of every bundled program. */
@@ -49,7 +50,13 @@ enum {
 enum options_result options_parse(
 	const struct options *options, int argc, char **argv, size_t *count);
 
-/* The exit status that goes with OPTIONS_DONE or OPTIONS_WRONG. */
+/* The exit status that goes with every result but OPTIONS_RUN. */
 int options_status(enum options_result result);
+
+/*
+ * Prints a help or version text that is not made by options_parse().  Returns OPTIONS_DONE, or
+ * OPTIONS_FAILED where standard output does not take it, after saying so on standard error.
+ */
+enum options_result options_print(const char *text);
 
 #endif

@@ -174,6 +174,14 @@ def test_a_wrong_command_line(climess, words):
     assert errors.startswith("climess: ")
 
 
+@pytest.mark.parametrize("verb", [["send", "sender", "maria1"], ["fetch", "maria1"]])
+@pytest.mark.parametrize("port", ["0", "65536", "72786", "", "-58285", "+7251", " 7251"])
+def test_what_is_no_port(climess, verb, port):
+    """getaddrinfo(3) would take most of them for another port: 72786 for 7250."""
+    assert climess.run(*verb, "-H", "127.0.0.1", "-p", port) == (
+        2, b"", f"climess: '{port}' is not a port from 1 to 65535 (-h helps)\n")
+
+
 def test_help_and_version(climess):
     status, output, errors = climess.run("-h")
     assert (status, errors) == (0, "")

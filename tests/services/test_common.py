@@ -33,6 +33,25 @@ def test_version(stand, name, option):
     assert program.status() == 0
 
 
+@pytest.mark.parametrize("words", [
+    *[[name] for name in SERVICES], ["chat"], ["messenger"], ["messenger", "send"],
+    ["messenger", "fetch"], ["clients/tcpcli"], ["clients/climess"],
+], ids=" ".join)
+@pytest.mark.parametrize("option", ["-h", "--help", "-V", "--version"])
+def test_what_cannot_be_printed_is_a_failure(build, words, option):
+    name = " ".join(words).rpartition("/")[2]
+    command = [build / "services" / words[0], *words[1:], option]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=full, check=False,
+                              stderr=subprocess.PIPE, timeout=drive.DEADLINE)
+    assert (done.returncode, done.stderr.decode()) == (
+        1, f"{name}: standard output: No space left on device\n")
+    done = subprocess.run(["/bin/sh", "-c", 'exec "$@" >&-', "sh", *command], check=False,
+                          stderr=subprocess.PIPE, timeout=drive.DEADLINE)
+    assert (done.returncode, done.stderr.decode()) == (
+        1, f"{name}: standard output: Bad file descriptor\n")
+
+
 @pytest.mark.parametrize("name", SERVICES)
 @pytest.mark.parametrize("arguments", [
     ["-x"], ["--unknown"], ["operand"], ["-t"], ["-t", "x"], ["-t", "-1"], ["-t", "1.5"],

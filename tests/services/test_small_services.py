@@ -1,16 +1,21 @@
 """daytime, time, chargen, hello and number: short answers, exact to the byte."""
 
 import calendar
+import datetime
+import pathlib
 import re
 import socket
 import struct
+import subprocess
 import time
+import zoneinfo
 
 import pytest
 
 import drive
 
 CHARACTERS = bytes(range(32, 127))
+ZONES = pathlib.Path("/usr/share/zoneinfo")
 
 
 def pattern(length):
@@ -43,6 +48,40 @@ def test_daytime_tells_local_time(stand, zone, ahead):
     answer, program = stand.pipes("daytime", env={"TZ": zone})
     assert before <= daytime_parse(answer, True) - ahead <= time.time()
     assert program.status() == 0
+
+
+# Names that read like a rule without dates, which is summer time all year to some C libraries.
+RULELESS = ["EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT"]
+
+
+@pytest.mark.parametrize("zone", RULELESS)
+def test_daytime_knows_when_summer_time_is(stand, zone):
+    """A wrong hour shows in winter only; test_daytime_looks_a_zone_up also in summer."""
+    if not (ZONES / zone).exists():
+        pytest.skip("the time zones (tzdata) are not installed")
+    before = int(time.time())
+    answer, program = stand.pipes("daytime", env={"TZ": zone})
+    ahead = datetime.datetime.now(zoneinfo.ZoneInfo(zone)).utcoffset().total_seconds()
+    assert before <= daytime_parse(answer, True) - ahead <= time.time()
+    assert program.status() == 0
+
+
+@pytest.mark.parametrize("zone, looked_up", [
+    *[(zone, True) for zone in RULELESS], (":EST5EDT", True), ("EST5", False),
+    ("EST5EDT,M3.2.0,M11.1.0", False), ("CET-1CEST", False), ("UTC0", False), ("", False),
+])
+def test_daytime_looks_a_zone_up(build, zone, looked_up, tmp_path):
+    """It reads the file of a name that has one, and takes others as the rules that they are."""
+    if not drive.may_trace():
+        pytest.skip("strace does not work here")
+    if looked_up and not (ZONES / zone.lstrip(":")).exists():
+        pytest.skip("the time zones (tzdata) are not installed")
+    trace = tmp_path / "trace"
+    subprocess.run(["strace", "-o", trace, "-e", "trace=file", build / "services/daytime"],
+                   env={"TZ": zone, "ASAN_OPTIONS": "detect_leaks=0"}, stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL, timeout=drive.DEADLINE, check=True)
+    opened = re.findall(r'open.*"(/.*/zoneinfo/.*)".*= \d', trace.read_text())
+    assert (opened == [str(ZONES / zone.lstrip(":"))]) == looked_up
 
 
 def test_time_counts_from_1900(stand, transport):

@@ -1064,6 +1064,27 @@ def test_usage(run, arguments, message):
     assert run(*arguments) == (2, b"", f"tcpcli: {message} (-h: help)\n")
 
 
+@pytest.mark.parametrize("port", [
+    "0", "00", "65536", "65543", "4294967303", "18446744073709551623", "", "-65529", "+7", " 7",
+    "\t7", "\n7", "-", " ",
+])
+@pytest.mark.parametrize("options", [[], ["-u"]])
+def test_what_is_no_port(run, options, port):
+    """getaddrinfo(3) would take most of them for another port: 65543 for 7."""
+    assert run(*options, "--", "127.0.0.1", port) == (
+        2, b"", f"tcpcli: '{port}' is not a port from 1 to 65535 (-h: help)\n")
+
+
+def test_what_is_a_port(run):
+    with Server(echo) as server:
+        assert run("127.0.0.1", f"000000{server.port}", input=b"x\n") == (0, b"x\n", "")
+    for port in ("1", "65535"):
+        assert run("-u", "127.0.0.1", port, input=b"") == (0, b"", "")
+    for name in ("no-such-service", "7x", "65543x", "7 "):
+        status, output, errors = run("127.0.0.1", name)
+        assert (status, output) == (1, b"") and errors.startswith(f"resolve 127.0.0.1 {name}: ")
+
+
 @pytest.mark.parametrize("arguments", [["-x"], ["--nonsense"], ["-b"], ["--sum"]])
 def test_usage_told_by_getopt(run, arguments):
     status, output, errors = run("127.0.0.1", "7", *arguments)

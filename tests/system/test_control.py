@@ -909,6 +909,20 @@ def test_help_and_version(build):
         assert done.returncode == 0 and done.stdout.startswith(text) and done.stderr == ""
 
 
+@pytest.mark.parametrize("program", ["superd", "superctl"])
+@pytest.mark.parametrize("word", ["-h", "--help", "-V", "--version"])
+def test_help_and_version_that_cannot_be_printed(build, program, word):
+    command = [build / "superd" / program, word]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr.decode()) == (
+        1, f"{program}: standard output: No space left on device\n")
+    done = subprocess.run(["/bin/sh", "-c", 'exec "$@" >&-', "sh", *command],
+                          stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr.decode()) == (
+        1, f"{program}: standard output: Bad file descriptor\n")
+
+
 def test_a_server_that_is_no_superd(build, place):
     """Whatever answers there: superctl says so, and ends."""
     with socket.socket(socket.AF_UNIX) as server:

@@ -59,6 +59,13 @@ def test_explain_without_a_running_superd(build, tmp_path):
     assert (status, errors) == (1, "") and "192.0.2.0/24" in text
     assert "no service 'two'" in explain("127.0.0.1", "two")[2]
     assert "neither an address" in explain("localhost")[2]
+
+    command = [build / "superd/superd", "--explain", "127.0.0.1", "-c", path, "one"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False,
+                              timeout=stand.DEADLINE)
+    assert (done.returncode, done.stderr) == (
+        1, b"superd: standard output: No space left on device\n")
     assert {explain("localhost")[0], explain("::1", "two")[0]} == {2}
 
 

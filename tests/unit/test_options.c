@@ -147,6 +147,7 @@ static void results_have_statuses(void **state)
 {
 	(void)state;
 	assert_int_equal(options_status(OPTIONS_DONE), 0);
+	assert_int_equal(options_status(OPTIONS_FAILED), 1);
 	assert_int_equal(options_status(OPTIONS_WRONG), 2);
 }
 

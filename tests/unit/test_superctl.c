@@ -2,6 +2,7 @@
  * test_superctl: answers as people read them: figures, tables, services with problems first.
  */
 #include "config.h"
+#include "superd/clock.h"
 #include "superd/superctl_table.h"
 #include "superd/superctl_text.h"
 #include "superd/superctl_view.h"
@@ -16,25 +17,26 @@ static void test_figures(void **state)
 {
 	static const struct {
 		double value;
-		const char *duration, *size, *rate;
+		const char *duration, *seconds, *size, *rate;
 	} cases[] = {
-		{-1, "0.0s", "-1B", "-1"},
-		{0, "0.0s", "0B", "0"},
-		{0.25, "0.2s", "0B", "0.2"},
-		{9.9, "9.9s", "10B", "9.9"},
-		{9.96, "10.0s", "10B", "10"},
-		{59, "59s", "59B", "59"},
-		{61, "1m01s", "61B", "61"},
-		{3600, "1h00m", "3.5K", "3600"},
-		{90061, "1d01h", "88K", "90061"},
-		{1678336, "19d10h", "1.6M", "1678336"},
-		{1e15, "11574074074d01h", "909T", "1000000000000000"},
+		{-1, "0.0s", "0s", "-1B", "-1"},
+		{0, "0.0s", "0s", "0B", "0"},
+		{0.25, "0.2s", "0s", "0B", "0.2"},
+		{9.9, "9.9s", "9s", "10B", "9.9"},
+		{9.96, "10.0s", "9s", "10B", "10"},
+		{59, "59s", "59s", "59B", "59"},
+		{61, "1m01s", "1m01s", "61B", "61"},
+		{3600, "1h00m", "1h00m", "3.5K", "3600"},
+		{90061, "1d01h", "1d01h", "88K", "90061"},
+		{1678336, "19d10h", "19d10h", "1.6M", "1678336"},
+		{1e15, "11574074074d01h", "11574074074d01h", "909T", "1000000000000000"},
 	};
 	char text[TEXT_SIZE];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		assert_string_equal(text_duration(cases[i].value, text), cases[i].duration);
+		assert_string_equal(text_seconds(cases[i].value, text), cases[i].seconds);
 		assert_string_equal(text_size(cases[i].value, text), cases[i].size);
 		assert_string_equal(text_rate(cases[i].value, text), cases[i].rate);
 	}
@@ -212,6 +214,33 @@ static void test_status(void **state)
 	json_decref(answer);
 }
 
+/* What has begun at one moment is equally old in both lines of the head: whole seconds, rounded
+   down, also where the seconds of the clock differ by one more. */
+static void test_ages(void **state)
+{
+	int64_t before_ns = clock_wall_ns();
+	int64_t loaded_ns = (before_ns / CLOCK_NS_PER_S - 3) * CLOCK_NS_PER_S + 999000000;
+	long long least = (before_ns - loaded_ns) / CLOCK_NS_PER_S;
+	long long most, ago_s;
+	char when[CLOCK_TEXT_SIZE], end[8];
+	struct view_pair pair = {0};
+	char *text;
+	json_t *answer;
+
+	(void)state;
+	clock_format(loaded_ns, when);
+	answer = json_pack("{s:i, s:{s:s}}", "uptime_s", 2, "config", "loaded_at", when);
+	pair.now = answer;
+	text = view_text(view_status, &pair, 0);
+	most = (clock_wall_ns() - loaded_ns) / CLOCK_NS_PER_S;
+	assert_non_null(strstr(text, ", up 2s, loop"));
+	assert_int_equal(sscanf(strstr(text, "Z, "), "Z, %llds %7s", &ago_s, end), 2);
+	assert_string_equal(end, "ago");
+	assert_in_range(ago_s, least, most);
+	free(text);
+	json_decref(answer);
+}
+
 static void test_rates(void **state)
 {
 	json_t *before = load("{\"services\": [" //
@@ -302,6 +331,7 @@ int main(void)
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_colours),
 		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_ages),
 		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_odd_answers),
 		cmocka_unit_test(test_connections),
