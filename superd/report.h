@@ -113,7 +113,8 @@ struct report_failure {
 
 void report_error(struct report_subject *subject, const struct report_failure *failure);
 
-/* A line of a program's standard error; dropped lines before it are told. */
+/* A line of a program's standard error; dropped lines before it are told. text NULL: none came
+   after them, and they are told alone. */
 void report_stderr(
 	struct report_subject *subject, const char *text, size_t length, uint64_t dropped);
 

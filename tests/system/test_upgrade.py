@@ -220,6 +220,24 @@ def test_standard_error_still_arrives(superd, two_kinds, program):
     daemon.wait_idle()
 
 
+def test_dropped_standard_error_is_still_counted(superd, two_kinds, program):
+    """Dropped by one superd, told by the next one, with no line after it."""
+    port = stand.free_port()
+    burst = program("burst", "#!/bin/sh\nseq 1 30 >&2\nread x\n")
+    daemon = superd(LOG + f"service burst {{ listen = {port} exec = {burst} }}", *two_kinds)
+    client = stand.connect(port)
+    daemon.wait_event("stderr", service="burst", text="20")
+    upgrade(daemon)
+    daemon.wait_event("stderr", service="burst", dropped="10")
+    upgrade(daemon)
+    client.close()
+    daemon.wait_event("exit", service="burst")
+    daemon.wait_idle()
+    lines = daemon.events("stderr", service="burst")
+    assert sum("text" in line for line in lines) == 20
+    assert [line["dropped"] for line in lines if "dropped" in line] == ["10"]
+
+
 def test_throttled_stays_throttled(superd, two_kinds):
     port = stand.free_port()
     daemon = superd(

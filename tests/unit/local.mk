@@ -13,6 +13,7 @@ DAEMON_UNIT_TESTS = \
 	tests/unit/test_conf_image \
 	tests/unit/test_descriptor \
 	tests/unit/test_descriptor_raise \
+	tests/unit/test_errpipe \
 	tests/unit/test_format \
 	tests/unit/test_holder \
 	tests/unit/test_hours \
@@ -68,6 +69,7 @@ tests_unit_test_binary_LDADD = $(CMOCKA_LIBS)
 
 unit_log_lines = tests/unit/log_lines.c tests/unit/log_lines.h
 unit_loop_probe = tests/unit/loop_probe.c tests/unit/loop_probe.h
+tests_unit_test_errpipe_SOURCES = tests/unit/test_errpipe.c $(unit_loop_probe)
 tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/json_reader.c tests/unit/json_reader.h
 tests_unit_test_log_file_SOURCES = tests/unit/test_log_file.c $(unit_log_lines)
 tests_unit_test_log_sink_SOURCES = tests/unit/test_log_sink.c $(unit_log_lines)
