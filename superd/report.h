@@ -188,6 +188,10 @@ void report_set_log(struct report *report, struct log_sink *sink, enum log_level
 void report_problem(
 	struct report *report, enum log_level level, const char *step, const char *text);
 
+/* The same of one that stands for count of them. */
+void report_problem_count(struct report *report, enum log_level level, const char *step,
+	const char *text, uint64_t count);
+
 /* What a reload has done. */
 struct report_reload_facts {
 	uint64_t generation;
