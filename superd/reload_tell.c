@@ -105,7 +105,7 @@ void reload_tell(struct reload *reload, bool done, struct reload_lines *lines)
 	story_tell_due(reload, story);
 }
 
-void reload_tell_end(struct reload *reload)
+void reload_flush(struct reload *reload)
 {
 	loop_timer_stop(reload->loop, &reload->story_timer);
 	stories_each(reload, story_tell);

@@ -413,6 +413,30 @@ def test_reload_and_upgrade(superd, two_kinds):
     )
 
 
+def test_reloads_are_told_before_an_upgrade(superd, two_kinds):
+    """Lines that wait for their second are the old program's to write."""
+    port = stand.free_port()
+    good = LOG + f"service s {{ listen = {port} {CAT} }}\n"
+    daemon = superd(good, *two_kinds)
+    for _ in range(3):
+        daemon.ctl("reload")
+    for text in ("first", "second"):
+        daemon.configure(f"service s {{ listen = {port} {CAT} {text} = wrong }}\n")
+        assert text in daemon.ctl("reload", status=1)
+    daemon.configure(good)
+    upgrade(daemon)
+    daemon.stop()
+    events = [event for event in daemon.events() if event.get("event") in ("reload", "upgrade")
+              or event.get("step") == "reload"]  # fmt: skip
+    assert events[-1]["event"] == "upgrade", [event.line for event in events]
+    done = [event for event in events if event["event"] == "reload"]
+    assert done[-1]["generation"] == "4"
+    assert sum(int(event.get("count", 1)) for event in done) == 3
+    failed = [event for event in events if event["event"] == "error"]
+    assert len(failed) == 2, [event.line for event in events]
+    assert "first" in failed[0]["error"] and "second" in failed[1]["error"]
+
+
 BROKEN = {
     "missing": (None, "No such file or directory"),
     "not executable": (pathlib.Path("/etc/passwd"), "Permission denied"),

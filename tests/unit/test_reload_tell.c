@@ -198,7 +198,7 @@ static void test_end(void **state)
 		stage_end(&stage, false, 1);
 		stage_end(&stage, true, 0);
 	}
-	reload_tell_end(stage.reload);
+	reload_flush(stage.reload);
 	assert_int_equal(stage.reload->story_timer.slot, 0);
 	assert_string_equal(stage_log(&stage), WARNING PROBLEM("1", "") RELOAD("1") WARNING PROBLEM(
 						       "1", " count=2") RELOAD("3 count=2"));
