@@ -24,16 +24,48 @@ struct errpipe {
 	void *owner;
 	struct loop_watch watch; /* the reading end; fd -1: no pipe */
 	struct loop_timer linger;
+	struct loop_timer late; /* started: dropped is to be told, line or no line */
 	int write_fd;
 	int64_t second_ns; /* start of the second that is counted */
 	unsigned lines;    /* in it */
-	uint64_t dropped;  /* since the last line that was passed on */
+	uint64_t dropped;  /* and not told yet; 0 without a pipe */
 	size_t used;
 	char line[ERRPIPE_LINE_MAX];
 };
 
 #define ERRPIPE_OF(pointer, member) \
 	((struct errpipe *)(void *)((char *)(pointer)-offsetof(struct errpipe, member)))
+
+/* Passes a line on (NULL: none), with the count of those before it. */
+static void errpipe_pass(struct errpipe *errpipe, const char *text, size_t length)
+{
+	uint64_t dropped = errpipe->dropped;
+
+	errpipe->dropped = 0;
+	loop_timer_stop(errpipe->loop, &errpipe->late);
+	errpipe->line_cb(errpipe->owner, text, length, dropped);
+}
+
+/* Tells the count alone. */
+static void errpipe_tell(struct errpipe *errpipe)
+{
+	if (errpipe->dropped > 0)
+		errpipe_pass(errpipe, NULL, 0);
+}
+
+static void errpipe_late(struct loop_timer *timer)
+{
+	errpipe_tell(ERRPIPE_OF(timer, late));
+}
+
+/* There may be no later line. Without memory for the timer the next drop tries again. */
+static void errpipe_drop(struct errpipe *errpipe)
+{
+	errpipe->dropped++;
+	if (errpipe->late.slot == 0)
+		loop_timer_start(
+			errpipe->loop, &errpipe->late, errpipe->second_ns + CLOCK_NS_PER_S);
+}
 
 /* Passes the line on, or drops it where the second's budget is spent. */
 static void errpipe_line(struct errpipe *errpipe)
@@ -45,11 +77,10 @@ static void errpipe_line(struct errpipe *errpipe)
 		errpipe->lines = 0;
 	}
 	if (errpipe->lines >= LINES_PER_SECOND) {
-		errpipe->dropped++;
+		errpipe_drop(errpipe);
 	} else {
 		errpipe->lines++;
-		errpipe->line_cb(errpipe->owner, errpipe->line, errpipe->used, errpipe->dropped);
-		errpipe->dropped = 0;
+		errpipe_pass(errpipe, errpipe->line, errpipe->used);
 	}
 	errpipe->used = 0;
 }
@@ -95,6 +126,7 @@ static void errpipe_close(struct errpipe *errpipe)
 	errpipe_read(errpipe);
 	if (errpipe->used > 0)
 		errpipe_line(errpipe);
+	errpipe_tell(errpipe);
 	loop_watch_stop(errpipe->loop, &errpipe->watch);
 	close(errpipe->watch.fd);
 	close(errpipe->write_fd);
@@ -121,6 +153,7 @@ struct errpipe *errpipe_new(struct loop *loop,
 	errpipe->watch.fd = -1;
 	errpipe->watch.ready_cb = errpipe_ready;
 	errpipe->linger.fire_cb = errpipe_linger;
+	errpipe->late.fire_cb = errpipe_late;
 	errpipe->write_fd = -1;
 	return errpipe;
 }
@@ -157,6 +190,9 @@ int errpipe_import(
 	errpipe->dropped = (uint64_t)snapshot->dropped;
 	errpipe->used = snapshot->used;
 	memcpy(errpipe->line, snapshot->line, snapshot->used);
+	/* Its second was the other superd's; a line that is there already goes first. */
+	if (errpipe->dropped > 0)
+		loop_timer_start(errpipe->loop, &errpipe->late, clock_now_ns());
 	return 0;
 }
 

@@ -3,7 +3,8 @@
  *
  * The pipe exists only while the service has something running (and a second longer, so that a
  * busy service does not make one for each connection). What comes beyond 20 lines a second is
- * read and dropped, never left in the pipe where it would stop the program.
+ * read and dropped, never left in the pipe where it would stop the program. How many were is told
+ * with the next line; where none comes, alone at the end of the second or with the pipe's end.
  */
 #ifndef SUPERD_ERRPIPE_H
 #define SUPERD_ERRPIPE_H
@@ -21,7 +22,8 @@ struct errpipe;
 
 /*
  * An errpipe without a pipe yet. line_cb is called for each line (without its newline), at most
- * 20 a second; dropped is how many were dropped before it. Returns NULL where memory is out.
+ * 20 a second; dropped is how many were dropped before it. text NULL: no line, only their count.
+ * Returns NULL where memory is out.
  */
 struct errpipe *errpipe_new(struct loop *loop,
 	void (*line_cb)(void *owner, const char *text, size_t length, uint64_t dropped),
@@ -31,7 +33,7 @@ struct errpipe *errpipe_new(struct loop *loop,
 struct errpipe_snapshot {
 	int read_fd; /* -1: no pipe */
 	int write_fd;
-	int64_t dropped; /* lines since the last that was passed on */
+	int64_t dropped; /* lines that are still to be told */
 	size_t used;     /* of line */
 	char line[ERRPIPE_LINE_MAX];
 };
@@ -47,7 +49,7 @@ void errpipe_export(const struct errpipe *errpipe, struct errpipe_snapshot *snap
 int errpipe_import(
 	struct errpipe *errpipe, const struct errpipe_snapshot *snapshot, struct error *error);
 
-/* Reads what is left and frees. */
+/* Reads what is left, tells what was dropped, and frees. */
 void errpipe_free(struct errpipe *errpipe);
 
 /* A program is about to run: the pipe's end for it, which stays the errpipe's; -1 with *error

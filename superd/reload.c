@@ -370,7 +370,7 @@ void reload_free(struct reload *reload)
 		return;
 	reload_load_abandon(reload);
 	loop_timer_stop(reload->loop, &reload->sweep);
-	reload_tell_end(reload);
+	reload_flush(reload);
 	while ((old = reload->olds) != NULL) {
 		reload->olds = old->next;
 		conf_free(old->conf);

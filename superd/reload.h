@@ -79,6 +79,9 @@ void reload_reaped(struct reload *reload, pid_t pid, int status);
 /* Adds a warning to the result of the reload that is being committed; for commit_cb. */
 void reload_warn(struct reload *reload, const char *text);
 
+/* Tells the log what waits for its second, now. */
+void reload_flush(struct reload *reload);
+
 /* Whether one is under way. */
 bool reload_busy(const struct reload *reload);
 

@@ -121,9 +121,6 @@ void reload_sweep_timer(struct loop_timer *timer);
 void reload_tell(struct reload *reload, bool done, struct reload_lines *lines);
 void reload_story_timer(struct loop_timer *timer);
 
-/* Tells what is pending and frees. */
-void reload_tell_end(struct reload *reload);
-
 #define RELOAD_OF(pointer, member) \
 	((struct reload *)(void *)((char *)(pointer)-offsetof(struct reload, member)))
 

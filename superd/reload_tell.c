@@ -1,6 +1,7 @@
 /*
  * reload_tell: what the log says of reloads. Each is told at once, unless one that ended alike was
- * told less than a second ago: then the last of them is, with how many there were.
+ * told less than a second ago: then the last of them is, with how many there were. Those that
+ * failed and those that were done are two stories, each with a second of its own.
  */
 #include "config.h"
 #include "superd/reload_private.h"
@@ -17,7 +18,9 @@ static struct report *story_report(const struct reload *reload)
 	return reload->host.context->report;
 }
 
-static void story_tell_lines(const struct reload *reload, const struct reload_story *story)
+/* count stands in the line of the first problem. */
+static void story_tell_lines(
+	const struct reload *reload, const struct reload_story *story, uint64_t count)
 {
 	const struct reload_lines *lines = &story->lines;
 	size_t told = lines->count < PROBLEMS_TOLD ? lines->count : PROBLEMS_TOLD;
@@ -25,22 +28,27 @@ static void story_tell_lines(const struct reload *reload, const struct reload_st
 	char text[64];
 
 	for (size_t i = 0; i < told; i++) {
-		report_problem(story_report(reload),
-			lines->severities[i] == CONF_PROBLEM ? LEVEL_ERROR : LEVEL_WARNING,
-			"reload", lines->lines[i]);
+		bool fails = lines->severities[i] == CONF_PROBLEM;
+
+		report_problem_count(story_report(reload), fails ? LEVEL_ERROR : LEVEL_WARNING,
+			"reload", lines->lines[i], fails ? count : 1);
+		if (fails)
+			count = 1;
 	}
 	if (more > 0) {
 		snprintf(text, sizeof(text), "and %zu more", more);
-		report_problem(story_report(reload), LEVEL_WARNING, "reload", text);
+		report_problem_count(story_report(reload), LEVEL_WARNING, "reload", text, count);
 	}
 }
 
 static void story_tell(struct reload *reload, struct reload_story *story)
 {
+	bool done = story == &reload->stories[1];
+
 	if (story->count == 0)
 		return;
-	story_tell_lines(reload, story);
-	if (story == &reload->stories[1]) {
+	story_tell_lines(reload, story, done ? 1 : story->count);
+	if (done) {
 		story->facts.count = story->count;
 		report_reload(story_report(reload), &story->facts);
 	}
@@ -49,42 +57,56 @@ static void story_tell(struct reload *reload, struct reload_story *story)
 	story->told_ns = loop_now_ns(reload->loop);
 }
 
-/* The one that ended earlier goes first. */
-static struct reload_story *story_first(struct reload *reload)
+static bool story_is_due(const struct reload *reload, const struct reload_story *story)
 {
-	return &reload->stories[reload->stories[0].last_ns > reload->stories[1].last_ns];
+	return story->told_ns == 0 || loop_now_ns(reload->loop) - story->told_ns >= STORY_NS;
+}
+
+/* Tells it now, or when its second is over. */
+static void story_tell_due(struct reload *reload, struct reload_story *story)
+{
+	struct loop_timer *timer = &reload->story_timer;
+	int64_t due_ns = story->told_ns + STORY_NS;
+
+	if (story->count == 0)
+		return;
+	if (!story_is_due(reload, story) &&
+		((timer->slot != 0 && timer->due_ns <= due_ns) ||
+			loop_timer_start(reload->loop, timer, due_ns) == 0))
+		return;
+	story_tell(reload, story);
+}
+
+/* The one that ended earlier goes first. */
+static void stories_each(
+	struct reload *reload, void (*tell_cb)(struct reload *reload, struct reload_story *story))
+{
+	bool first = reload->stories[0].last_ns > reload->stories[1].last_ns;
+
+	tell_cb(reload, &reload->stories[first]);
+	tell_cb(reload, &reload->stories[!first]);
 }
 
 void reload_story_timer(struct loop_timer *timer)
 {
-	struct reload *reload = RELOAD_OF(timer, story_timer);
-	struct reload_story *first = story_first(reload);
-
-	story_tell(reload, first);
-	story_tell(reload, &reload->stories[first == &reload->stories[0]]);
+	stories_each(RELOAD_OF(timer, story_timer), story_tell_due);
 }
 
 void reload_tell(struct reload *reload, bool done, struct reload_lines *lines)
 {
 	struct reload_story *story = &reload->stories[done];
-	int64_t now_ns = loop_now_ns(reload->loop);
 
 	reload_lines_clear(&story->lines);
 	story->lines = *lines;
 	*lines = (struct reload_lines){0};
 	story->facts = reload->facts;
-	story->last_ns = now_ns;
+	story->last_ns = loop_now_ns(reload->loop);
 	story->count++;
-	if (reload->story_timer.slot != 0)
-		return;
-	if ((story->told_ns == 0 || now_ns - story->told_ns >= STORY_NS) ||
-		loop_timer_start(reload->loop, &reload->story_timer, story->told_ns + STORY_NS) !=
-			0)
-		story_tell(reload, story);
+	story_tell_due(reload, story);
 }
 
-void reload_tell_end(struct reload *reload)
+void reload_flush(struct reload *reload)
 {
 	loop_timer_stop(reload->loop, &reload->story_timer);
-	reload_story_timer(&reload->story_timer);
+	stories_each(reload, story_tell);
 }

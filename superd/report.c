@@ -458,7 +458,8 @@ void report_stderr(
 	log_begin(&record, report_subject_wants(subject, LEVEL_INFO) ? subject->sink : NULL,
 		LEVEL_INFO, "stderr");
 	log_string(&record, "service", subject->conf->name);
-	log_bytes(&record, "text", text, length);
+	if (text != NULL)
+		log_bytes(&record, "text", text, length);
 	if (dropped > 0)
 		log_int(&record, "dropped", (int64_t)dropped);
 	log_end(&record);

@@ -113,7 +113,8 @@ struct report_failure {
 
 void report_error(struct report_subject *subject, const struct report_failure *failure);
 
-/* A line of a program's standard error; dropped lines before it are told. */
+/* A line of a program's standard error; dropped lines before it are told. text NULL: none came
+   after them, and they are told alone. */
 void report_stderr(
 	struct report_subject *subject, const char *text, size_t length, uint64_t dropped);
 
@@ -186,6 +187,10 @@ void report_set_log(struct report *report, struct log_sink *sink, enum log_level
    (event=warning). */
 void report_problem(
 	struct report *report, enum log_level level, const char *step, const char *text);
+
+/* The same of one that stands for count of them. */
+void report_problem_count(struct report *report, enum log_level level, const char *step,
+	const char *text, uint64_t count);
 
 /* What a reload has done. */
 struct report_reload_facts {

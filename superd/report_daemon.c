@@ -60,12 +60,20 @@ void report_set_log(struct report *report, struct log_sink *sink, enum log_level
 
 void report_problem(struct report *report, enum log_level level, const char *step, const char *text)
 {
+	report_problem_count(report, level, step, text, 1);
+}
+
+void report_problem_count(struct report *report, enum log_level level, const char *step,
+	const char *text, uint64_t count)
+{
 	const char *event = level == LEVEL_ERROR ? "error" : "warning";
 	struct log_record record;
 
 	daemon_begin(report, &record, level, event);
 	log_string(&record, "step", step);
 	log_string(&record, event, text);
+	if (count > 1)
+		log_int(&record, "count", (int64_t)count);
 	log_end(&record);
 }
 

@@ -193,6 +193,7 @@ static void handover_take(struct super *super, int64_t left_ns)
 	struct state state;
 	int asker_fd = -1;
 
+	reload_flush(super->reload);
 	report_flush(context->report);
 	log_flush();
 	if (super_snapshot(super, &state, &error) == 0) {

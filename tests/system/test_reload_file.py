@@ -55,6 +55,25 @@ def reload_refused(it, whole, said, count=1):
     assert said in events[-1]["error"], events
 
 
+def test_failures_are_counted(running):
+    """Three in a row: told with their count, beside a success of the same second."""
+    it, _ = running
+    it.must_reload()
+    it.must_reload()
+    good = it.daemon.config_path.read_text()
+    it.write(b"service broken {\n")
+    for _ in range(3):
+        it.must_refuse()
+    it.daemon.config_path.write_text(good)
+
+    def count(name, **fields):
+        return sum(int(event.get("count", 1)) for event in it.daemon.events(name, **fields))
+
+    stand.poll("all of them in the log", lambda: count("error", step="reload") == 3)
+    stand.poll("the good ones too", lambda: count("reload") == 2)
+    assert it.generation() == 3
+
+
 @pytest.mark.parametrize("what", ["deleted", "empty", "garbled", "folder", "fifo", "gigabyte",
                                   "unreadable", "link", "others", "zero"])
 def test_file_that_is_none(running, tmp_path, what):

@@ -201,9 +201,38 @@ def test_stderr_beyond_its_budget_is_read_and_dropped(superd, program, spawn):
     daemon = superd(f"service flood {{ listen = {port} exec = {flood} }}", spawn)
     assert stand.ask(port) == b"done\n"  # never stopped by a full pipe
     daemon.wait_event("exit", service="flood")
+    daemon.wait_idle()  # the pipe is closed
     lines = daemon.events("stderr", service="flood")
     assert 20 <= len(lines) <= 200, len(lines)
-    daemon.wait_idle()
+    told = sum("text" in line for line in lines)
+    assert told + sum(int(line.get("dropped", 0)) for line in lines) == 200000
+
+
+BURST = "#!/bin/sh\nseq 1 30 >&2\necho said\nread x\n"
+
+
+@pytest.mark.parametrize("then", ["the program stays", "the program ends", "superd stops"])
+def test_the_tail_of_stderr_is_counted(superd, program, spawn, then):
+    """Lines beyond the budget with none after them: told all the same, once."""
+    burst = program("burst", BURST)
+    port = stand.free_port()
+    daemon = superd(f"service burst {{ listen = {port} exec = {burst} }}", spawn)
+    with stand.connect(port) as client:
+        assert client.recv(5) == b"said\n"
+        if then == "the program ends":
+            client.close()
+        if then != "superd stops":
+            line = daemon.wait_event("stderr", service="burst", dropped=10).line
+            assert line.endswith(" info event=stderr service=burst dropped=10"), line
+        if then == "the program stays":
+            assert not daemon.events("exit", service="burst")
+    if then == "superd stops":
+        daemon.stop()
+    else:
+        daemon.wait_idle()
+    lines = daemon.events("stderr", service="burst")
+    assert [line.get("text") for line in lines] == [*map(str, range(1, 21)), None]
+    assert [line["dropped"] for line in lines if "dropped" in line] == ["10"]
 
 
 def break_program(how, path):

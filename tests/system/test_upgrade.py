@@ -220,6 +220,24 @@ def test_standard_error_still_arrives(superd, two_kinds, program):
     daemon.wait_idle()
 
 
+def test_dropped_standard_error_is_still_counted(superd, two_kinds, program):
+    """Dropped by one superd, told by the next one, with no line after it."""
+    port = stand.free_port()
+    burst = program("burst", "#!/bin/sh\nseq 1 30 >&2\nread x\n")
+    daemon = superd(LOG + f"service burst {{ listen = {port} exec = {burst} }}", *two_kinds)
+    client = stand.connect(port)
+    daemon.wait_event("stderr", service="burst", text="20")
+    upgrade(daemon)
+    daemon.wait_event("stderr", service="burst", dropped="10")
+    upgrade(daemon)
+    client.close()
+    daemon.wait_event("exit", service="burst")
+    daemon.wait_idle()
+    lines = daemon.events("stderr", service="burst")
+    assert sum("text" in line for line in lines) == 20
+    assert [line["dropped"] for line in lines if "dropped" in line] == ["10"]
+
+
 def test_throttled_stays_throttled(superd, two_kinds):
     port = stand.free_port()
     daemon = superd(
@@ -393,6 +411,30 @@ def test_reload_and_upgrade(superd, two_kinds):
         "two more services with two listeners each",
         lambda: daemon.descriptors() <= daemon.baseline + 2 * 2,
     )
+
+
+def test_reloads_are_told_before_an_upgrade(superd, two_kinds):
+    """Lines that wait for their second are the old program's to write."""
+    port = stand.free_port()
+    good = LOG + f"service s {{ listen = {port} {CAT} }}\n"
+    daemon = superd(good, *two_kinds)
+    for _ in range(3):
+        daemon.ctl("reload")
+    for text in ("first", "second"):
+        daemon.configure(f"service s {{ listen = {port} {CAT} {text} = wrong }}\n")
+        assert text in daemon.ctl("reload", status=1)
+    daemon.configure(good)
+    upgrade(daemon)
+    daemon.stop()
+    events = [event for event in daemon.events() if event.get("event") in ("reload", "upgrade")
+              or event.get("step") == "reload"]  # fmt: skip
+    assert events[-1]["event"] == "upgrade", [event.line for event in events]
+    done = [event for event in events if event["event"] == "reload"]
+    assert done[-1]["generation"] == "4"
+    assert sum(int(event.get("count", 1)) for event in done) == 3
+    failed = [event for event in events if event["event"] == "error"]
+    assert len(failed) == 2, [event.line for event in events]
+    assert "first" in failed[0]["error"] and "second" in failed[1]["error"]
 
 
 BROKEN = {

@@ -13,6 +13,7 @@ DAEMON_UNIT_TESTS = \
 	tests/unit/test_conf_image \
 	tests/unit/test_descriptor \
 	tests/unit/test_descriptor_raise \
+	tests/unit/test_errpipe \
 	tests/unit/test_format \
 	tests/unit/test_holder \
 	tests/unit/test_hours \
@@ -32,6 +33,7 @@ DAEMON_UNIT_TESTS = \
 	tests/unit/test_notify \
 	tests/unit/test_pidfile \
 	tests/unit/test_reload_plan \
+	tests/unit/test_reload_tell \
 	tests/unit/test_sockdiag \
 	tests/unit/test_spawn \
 	tests/unit/test_state \
@@ -68,6 +70,7 @@ tests_unit_test_binary_LDADD = $(CMOCKA_LIBS)
 
 unit_log_lines = tests/unit/log_lines.c tests/unit/log_lines.h
 unit_loop_probe = tests/unit/loop_probe.c tests/unit/loop_probe.h
+tests_unit_test_errpipe_SOURCES = tests/unit/test_errpipe.c $(unit_loop_probe)
 tests_unit_test_log_SOURCES = tests/unit/test_log.c tests/unit/json_reader.c tests/unit/json_reader.h
 tests_unit_test_log_file_SOURCES = tests/unit/test_log_file.c $(unit_log_lines)
 tests_unit_test_log_sink_SOURCES = tests/unit/test_log_sink.c $(unit_log_lines)
@@ -78,6 +81,7 @@ tests_unit_test_loop_random_SOURCES = tests/unit/test_loop_random.c $(unit_loop_
 tests_unit_test_loop_time_SOURCES = tests/unit/test_loop_time.c $(unit_loop_probe)
 tests_unit_test_conf_compare_SOURCES = tests/unit/test_conf_compare.c tests/unit/conf_text.c tests/unit/conf_text.h
 tests_unit_test_reload_plan_SOURCES = tests/unit/test_reload_plan.c tests/unit/conf_text.c tests/unit/conf_text.h
+tests_unit_test_reload_tell_SOURCES = tests/unit/test_reload_tell.c $(unit_log_lines) $(unit_loop_probe)
 
 UNIT_TESTS = $(DAEMON_UNIT_TESTS) $(SERVICE_UNIT_TESTS) $(MAIL_UNIT_TESTS) $(CLIENT_UNIT_TESTS)
 if HAVE_CMOCKA
