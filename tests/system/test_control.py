@@ -532,7 +532,7 @@ def test_the_mode_alone_lets_nobody_in(superd, open_build):
 @root
 @pytest.mark.parametrize("gid, groups", [(GROUP, ()), (NOBODY, (GROUP + 5, GROUP))])
 def test_status_group_may_look(superd, open_build, gid, groups):
-    daemon = superd(f"control-mode = 0660\nstatus-group = {GROUP}\n" + cat("one", stand.free_port()))
+    daemon = superd(f"status-group = {GROUP}\n" + cat("one", stand.free_port()))
     mode = os.stat(daemon.control)
     assert stat.S_IMODE(mode.st_mode) == 0o660 and mode.st_gid == GROUP
     for verb in (["status"], ["connections"], ["metrics"], ["explain", "::1", "one"]):
