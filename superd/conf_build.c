@@ -266,6 +266,26 @@ static void build_service(struct conf_builder *builder, const struct conf_sectio
 	conf_build_exec(&making);
 }
 
+/* What `processes`, which is set, does not do for the service; other: one of the same user. */
+static void build_tell_processes(struct conf_builder *builder, const struct conf_section *section,
+	const struct conf_setting *setting, const struct conf_service *service,
+	const struct conf_service *other)
+{
+	struct conf_report *report = builder->tree->report;
+	const struct conf_value *value = &setting->values[0];
+	unsigned uid = service->creds.uid;
+
+	if (uid == 0 && value->number != CONF_UNLIMITED)
+		conf_section_message(report, CONF_WARNING, section, "limits: processes",
+			setting->file, value->line,
+			"does not hold for root, as whom the program runs");
+	else if (uid != 0 && other != NULL)
+		conf_section_message(report, CONF_WARNING, section, "limits: processes",
+			setting->file, value->line,
+			"counts all programs of user %u, and service \"%s\" runs as that user too",
+			uid, other->name);
+}
+
 /* Of several services of one user, `processes` of one counts the programs of all. */
 static void build_check_processes(struct conf_builder *builder)
 {
@@ -293,14 +313,9 @@ static void build_check_processes(struct conf_builder *builder)
 
 		if (other == service)
 			other = conf_map_get(&second, &service->creds.uid, sizeof(uid_t));
-		if (!service->enabled || other == NULL || service->creds.uid == 0 || setting->bad ||
-			setting->values[0].number == 0)
-			continue;
-		conf_section_message(builder->tree->report, CONF_WARNING,
-			builder->tree->services.list[i], "limits: processes", setting->file,
-			setting->values[0].line,
-			"counts all programs of user %u, and service \"%s\" runs as that user too",
-			(unsigned)service->creds.uid, other->name);
+		if (service->enabled && !setting->bad && setting->values[0].number != 0)
+			build_tell_processes(
+				builder, builder->tree->services.list[i], setting, service, other);
 	}
 }
 

@@ -7,6 +7,9 @@
 
 #include <sys/stat.h>
 
+/* The mode that nobody set, where a group is to get in. */
+#define CONTROL_MODE_GROUP (S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP)
+
 static const struct conf_setting *control_setting(struct conf_builder *builder, const char *name)
 {
 	return conf_merge_find_name(&builder->top, BLOCK_TOP, name);
@@ -50,6 +53,9 @@ void conf_build_control(struct conf_builder *builder)
 		control_check_unused(builder);
 		return;
 	}
+	if (mode->file == NULL &&
+		(conf->control_group != (gid_t)-1 || conf->status_group != (gid_t)-1))
+		conf->control_mode = CONTROL_MODE_GROUP;
 	both = conf->control_group != (gid_t)-1 && conf->status_group != conf->control_group;
 	if (conf->control_group != (gid_t)-1 && !(conf->control_mode & S_IWGRP))
 		conf_setting_problem(report, control,

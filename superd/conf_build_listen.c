@@ -238,7 +238,8 @@ static bool listen_check_peer(struct conf_making *making, const struct conf_sett
 }
 
 /* A limit for some endpoints only: the first of the others is worth a word. */
-static void listen_check_partly(struct conf_making *making, const struct conf_setting *setting)
+static void listen_check_partly(
+	struct conf_making *making, const struct conf_setting *setting, enum conf_applies applies)
 {
 	const struct conf_service *service = making->service;
 	size_t i;
@@ -246,13 +247,12 @@ static void listen_check_partly(struct conf_making *making, const struct conf_se
 	for (i = 0; i < service->socket_count; i++) {
 		const struct conf_socket *socket = &service->sockets[i];
 
-		if (listen_applies(socket, setting->option->applies))
+		if (listen_applies(socket, applies))
 			continue;
 		conf_section_message(making->builder->tree->report, CONF_WARNING, setting->section,
 			setting->name, setting->file, setting->values[0].line,
 			"has no effect on %s (%s:%u), which is not %s", socket->text,
-			socket->where.file, socket->where.line,
-			listen_applies_text(setting->option->applies));
+			socket->where.file, socket->where.line, listen_applies_text(applies));
 		return;
 	}
 }
@@ -275,7 +275,7 @@ static void listen_check_option(struct conf_making *making, const struct conf_op
 			"has no effect: no endpoint of this service is %s",
 			listen_applies_text(option->applies));
 	else if (option->flags & (OPTION_PEER | OPTION_REFUSES))
-		listen_check_partly(making, setting);
+		listen_check_partly(making, setting, option->applies);
 }
 
 /* wait = no cannot be had for datagrams; inherited it is meant for the streams. */
@@ -298,6 +298,27 @@ static void listen_check_wait(struct conf_making *making, const struct conf_sett
 	}
 }
 
+/* stderr = client: a program that gets the socket itself has none; the log has what it says. */
+static void listen_check_stderr(struct conf_making *making)
+{
+	const struct conf_setting *setting =
+		conf_merge_find_name(making->layers, BLOCK_SERVICE, "stderr");
+	struct conf_service *service = making->service;
+
+	if (setting->bad || service->stderr_to != STDERR_CLIENT || !conf_service_has_wait(service))
+		return;
+	if (!conf_making_is_own(making, setting))
+		listen_tell_inherited(making, setting, listen_first_wait(service));
+	else if (conf_service_applies(service, APPLIES_ACCEPTED))
+		listen_check_partly(making, setting, APPLIES_ACCEPTED);
+	else
+		conf_setting_problem(making->builder->tree->report, setting,
+			"'client' has no effect: no endpoint of this service is %s",
+			listen_applies_text(APPLIES_ACCEPTED));
+	if (!conf_service_applies(service, APPLIES_ACCEPTED))
+		service->stderr_to = STDERR_LOG;
+}
+
 void conf_build_listen(struct conf_making *making)
 {
 	const struct conf_setting *listen =
@@ -314,6 +335,7 @@ void conf_build_listen(struct conf_making *making)
 	if (making->service->socket_count == 0)
 		return;
 	listen_check_wait(making, wait);
+	listen_check_stderr(making);
 	for (option = conf_schema_options(); option->name != NULL; option++) {
 		if (option->applies != APPLIES_ALWAYS)
 			listen_check_option(making, option);

@@ -12,6 +12,9 @@
 static void loader_read(
 	struct conf_loader *loader, struct conf_source *source, const struct conf_tree *tree)
 {
+	struct conf_file *file = conf_pool_alloc(tree->pool, sizeof(*file));
+
+	file->name = loader->request->file;
 	if (loader->request->single != NULL)
 		conf_source_single(source, loader->request->file, loader->request->single);
 	else if (loader->text != NULL)
@@ -19,8 +22,7 @@ static void loader_read(
 	else
 		conf_source_file(source, loader->request->file);
 	if (!conf_source_is_incomplete(source) && tree->services.seen == 0)
-		conf_report_add(tree->report, CONF_PROBLEM, NULL, 0, "%s: no service is defined",
-			loader->request->file);
+		conf_report_add(tree->report, CONF_PROBLEM, file, 0, "no service is defined");
 }
 
 int conf_loader_run(struct conf_loader *loader)

@@ -76,6 +76,8 @@ void conf_report_add(struct conf_report *report, enum conf_severity severity,
 	if (++*count > CONF_REPORT_MAX)
 		return;
 	message.file = conf_file_origin(file, &message.line);
+	if (message.file != NULL && message.line == 0)
+		message.line = 1;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
@@ -110,8 +112,6 @@ static const char *conf_message_line(struct conf_pool *pool, const struct conf_m
 	if (message->file == NULL)
 		return message->text;
 	name = conf_report_clean(pool, message->file->name);
-	if (message->line == 0)
-		return conf_pool_format(pool, "%s: %s", name, message->text);
 	return conf_pool_format(pool, "%s:%u: %s", name, message->line, message->text);
 }
 

@@ -40,7 +40,8 @@ struct conf_report {
 const struct conf_file *conf_file_origin(const struct conf_file *file, unsigned *line);
 
 /*
- * Notes a problem or a warning at a line of file; line 0: the file as a whole; file NULL: none.
+ * Notes a problem or a warning at a line of file; line 0: the file as a whole, told as its first
+ * line, so that every text has one; file NULL: none.
  * The text is made fit for one line of a terminal or log.  The same text twice is told once.
  */
 void conf_report_add(struct conf_report *report, enum conf_severity severity,

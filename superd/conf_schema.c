@@ -97,6 +97,7 @@ static const struct conf_option conf_options[] = {
 		.flags = OPTION_EMPTY,
 		.summary = "where superctl(8) finds superd"},
 	{BLOCK_TOP, "control-mode", KIND_OCTAL, "0600", CONF(control_mode), .max = 0777,
+		.note = "0600; with control-group or status-group 0660",
 		.summary = "mode of the control socket's file"},
 	{BLOCK_TOP, "control-group", KIND_GROUP,
 		.summary = "group whose members may do everything by the control socket"},

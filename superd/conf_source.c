@@ -58,6 +58,14 @@ static void source_problem(struct conf_source *source, const struct source_file 
 			"include: %s: %s", name, text);
 }
 
+/* What is wrong with the main file itself, which is there and could be read. */
+static void source_unfit(
+	struct conf_source *source, const struct source_file *file, const char *text)
+{
+	source->incomplete = true;
+	conf_report_add(source->tree->report, CONF_PROBLEM, &file->file, 0, "%s", text);
+}
+
 /* Whether the file is being read already, further up. */
 static bool source_is_cycle(const struct source_file *file, const struct conf_text *text)
 {
@@ -188,7 +196,10 @@ static void source_read(struct conf_source *source, const struct source_file *in
 		snprintf(limit, sizeof(limit), "more than %d files", CONF_FILES_MAX);
 		source_problem(source, includer, line, name, limit);
 	} else if (conf_file_read(source->tree->pool, name, &text, &error) != 0) {
-		source_problem(source, includer, line, name, error.text);
+		if (includer == NULL && error.code == 0)
+			source_unfit(source, file, error.text);
+		else
+			source_problem(source, includer, line, name, error.text);
 	} else if (source_is_cycle(includer, &text)) {
 		source->incomplete = true;
 		conf_report_add(source->tree->report, CONF_PROBLEM, &includer->file, line,

@@ -35,6 +35,16 @@ static bool socket_is_usual(const struct inherit_socket *socket)
 	return socket->type == SOCK_DGRAM && protocol == IPPROTO_UDP;
 }
 
+static bool socket_is_bound(const struct inherit_socket *socket)
+{
+	const struct addr *addr = &socket->addr;
+
+	if (addr_family(addr) == AF_UNIX)
+		return addr->length > offsetof(struct sockaddr_un, sun_path);
+	return addr_port(addr) != 0;
+}
+
+/* A stream need not listen yet: whoever takes it calls listen(2). */
 static const char *socket_problem(const struct inherit_socket *socket)
 {
 	struct sockaddr_storage peer;
@@ -48,8 +58,8 @@ static const char *socket_problem(const struct inherit_socket *socket)
 		return "speaks a protocol that no endpoint can be";
 	if (connected)
 		return "is connected, and no endpoint (a systemd unit needs Accept=no)";
-	if (socket->type != SOCK_DGRAM && socket_number(socket->fd, SOL_SOCKET, SO_ACCEPTCONN) != 1)
-		return "does not listen";
+	if (!socket_is_bound(socket))
+		return "is bound to nothing";
 	return NULL;
 }
 

@@ -52,9 +52,9 @@ struct inherit_taken {
 /*
  * Adds the socket fd, which is the pool's from now on: made close-on-exec and moved to 256 or
  * above. lent: who gave it holds it too, so that its unix name is not superd's to remove, and
- * closing it turns nobody away. One that no endpoint can use (no socket, a connection, not
- * listening) is kept for inherit_close_rest() to tell of. Returns 0, or -1 (out of memory; fd is
- * closed).
+ * closing it turns nobody away. A stream may not listen yet: that is left to who takes it. One
+ * that no endpoint can use (no socket, a connection, not bound) is kept for inherit_close_rest()
+ * to tell of. Returns 0, or -1 (out of memory; fd is closed).
  */
 int inherit_add(struct inherit *pool, int fd, bool lent);
 

@@ -198,12 +198,12 @@ int service_new(struct service_context *context, const struct conf_service *conf
 	if (made->report == NULL)
 		log_sink_close(sink);
 	made->sources = limit_new();
-	if (conf->stderr_to == STDERR_LOG)
+	if (conf->stderr_to != STDERR_NULL)
 		made->errpipe = service_make_errpipe(made);
 	if (made->sources != NULL)
 		limit_set_policy(made->sources, &conf->limits.sources);
 	if (made->report == NULL || made->sources == NULL || service_make_sockets(made) != 0 ||
-		(conf->stderr_to == STDERR_LOG && made->errpipe == NULL)) {
+		(conf->stderr_to != STDERR_NULL && made->errpipe == NULL)) {
 		service_free(made);
 		return error_set(error, ENOMEM, "service %s", conf->name);
 	}

@@ -89,7 +89,7 @@ struct service {
 	unsigned accept_failures; /* of accept(2) in a row, which do not starve it by themselves */
 	struct limit *sources;
 	bool recount;            /* sources was emptied: its live children are to be given to it */
-	struct errpipe *errpipe; /* NULL unless stderr = log */
+	struct errpipe *errpipe; /* may be NULL with stderr = null */
 	struct report_subject *report;
 	unsigned failures;          /* in a row */
 	int64_t throttle_ns;        /* how long the last pause was; 0: none yet */

@@ -91,7 +91,7 @@ int service_change_to(struct service *service, const struct conf_service *conf,
 	made->was = service->conf;
 	if (change_make_sockets(made) != 0)
 		goto out_of_memory;
-	if (conf->stderr_to == STDERR_LOG && service->errpipe == NULL) {
+	if (conf->stderr_to != STDERR_NULL && service->errpipe == NULL) {
 		made->errpipe = service_make_errpipe(service);
 		if (made->errpipe == NULL)
 			goto out_of_memory;

@@ -28,26 +28,25 @@ void service_unprepare(struct service *service, struct spawn_slot *slot, struct 
 	spawn_slot_cancel(service->context->spawn, slot);
 }
 
-/* Where the program's standard error goes: a descriptor, or -1 for the connection itself. */
-static int launch_stderr(struct service *service)
+/* Where the program's standard error goes: a descriptor, or -1 for the connection itself, which a
+   program that gets the listening sockets does not have. */
+static int launch_stderr(struct service *service, bool listening)
 {
+	enum conf_stderr to = service->conf->stderr_to;
 	struct error error;
 	int fd;
 
-	switch (service->conf->stderr_to) {
-	case STDERR_CLIENT:
+	if (to == STDERR_CLIENT && !listening)
 		return -1;
-	case STDERR_NULL:
+	if (to == STDERR_NULL)
 		return service->context->null_fd;
-	default:
-		fd = errpipe_use(service->errpipe, &error);
-		if (fd >= 0)
-			return fd;
-		report_error(service->report,
-			&(struct report_failure){
-				.step = "stderr", .code = error.code, .path = service->conf->path});
-		return service->context->null_fd;
-	}
+	fd = errpipe_use(service->errpipe, &error);
+	if (fd >= 0)
+		return fd;
+	report_error(service->report,
+		&(struct report_failure){
+			.step = "stderr", .code = error.code, .path = service->conf->path});
+	return service->context->null_fd;
 }
 
 /* What is descriptor 0 of the program: of a group the first socket, whoever was ready. */
@@ -110,7 +109,7 @@ static int launch_prepare(struct service *service, const struct service_launch *
 		request->fd_count = 1;
 		request->fds = &launch->slot->fd;
 	} /* otherwise the group has filled both */
-	request->stderr_fd = launch_stderr(service);
+	request->stderr_fd = launch_stderr(service, request->listening);
 	request->failure = launch->child->failure;
 	if (launch_environment(service, launch) != 0)
 		return -1;

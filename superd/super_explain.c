@@ -59,6 +59,52 @@ static int explain_client(const char *text, struct explain_client *client, struc
 	return error_set(error, 0, "'%.120s' is not user:UID:GID,GID,... in numbers", text);
 }
 
+/* A listener that clients of this family come to. A closed IPv4 half that the IPv6 half's socket
+   takes as well is open where that one is. */
+static const struct listener *explain_listener(const struct service *service, int family)
+{
+	const struct listener *found = NULL;
+
+	for (size_t i = 0; i < service->conf->socket_count; i++) {
+		const struct listener *one = &service->listeners[i];
+
+		if (one->state == LISTENER_OPEN && addr_family(&one->conf->addr) == family)
+			return one;
+		if (one->state == LISTENER_COVERED && family == AF_INET)
+			found = explain_listener(service, AF_INET6);
+	}
+	return found;
+}
+
+/* Whether a program has the listener's socket, and takes clients itself. */
+static bool explain_is_taken(const struct listener *listener)
+{
+	const struct service_group *group = listener->owner;
+
+	return group->busy != 0 || listener->held != 0;
+}
+
+/* What becomes of a client that the configuration accepts, verdict of the limits being known. */
+static const char *explain_fate(
+	const struct service *service, const struct peer *peer, enum admit_verdict verdict)
+{
+	const struct listener *listener = explain_listener(service, peer->family);
+	enum service_state state = service_state(service);
+	bool queue;
+
+	if (listener == NULL)
+		return service->draining ? "draining" : "no-listener";
+	if (explain_is_taken(listener))
+		return admit_verdict_name(ADMIT_ACCEPT);
+	queue = listener->conf->wait || service->conf->limits.on_full == ON_FULL_QUEUE;
+	/* in the kernel's backlog, until superd looks at it again */
+	if ((state != SERVICE_LISTENING && (state != SERVICE_FULL || queue)) ||
+		(queue && (verdict == ADMIT_FULL || verdict == ADMIT_GLOBAL_FULL)))
+		return "queue";
+	/* limits of clients are nothing to a socket that a program gets as a whole */
+	return admit_verdict_name(listener->conf->wait ? ADMIT_ACCEPT : verdict);
+}
+
 /* What the limits of the moment say; the configuration alone knows neither. */
 static void explain_counts(const struct super *super, const struct service *service,
 	const struct explain_client *client, bool accepted, FILE *stream)
@@ -87,8 +133,11 @@ static void explain_counts(const struct super *super, const struct service *serv
 		limit_running(service->sources, &client->peer));
 	verdict = admit_check(service->conf, &facts);
 	/* admission is never asked about who has no endpoint to come to */
-	fprintf(stream, "now %s\n",
-		verdict == ADMIT_ACCEPT && !accepted ? "refuse" : admit_verdict_name(verdict));
+	if (!accepted)
+		fprintf(stream, "now %s\n",
+			verdict == ADMIT_ACCEPT ? "refuse" : admit_verdict_name(verdict));
+	else
+		fprintf(stream, "now %s\n", explain_fate(service, &client->peer, verdict));
 }
 
 /* The text of it, the caller's to free; NULL with *error. */

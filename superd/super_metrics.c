@@ -171,7 +171,8 @@ static void metrics_life(struct metrics *metrics, const struct service *service)
 static void metrics_listening(struct metrics *metrics, const struct service *service)
 {
 	metrics_name(metrics, "", service, NULL, NULL);
-	metrics_number(metrics, service_state(service) == SERVICE_LISTENING);
+	metrics_number(metrics,
+		service_state(service) == SERVICE_LISTENING && service_open_count(service) > 0);
 }
 
 static void metrics_listener_up(struct metrics *metrics, const struct service *service)

@@ -289,12 +289,12 @@ def test_missing(place):
 
 
 def test_folder(place):
-    assert problem(place, "services") == "services: not a regular file\n"
+    assert problem(place, "services") == "services:1: not a regular file\n"
 
 
 def test_fifo(place):
     os.mkfifo(place / "fifo.conf", 0o644)
-    assert problem(place, "fifo.conf") == "fifo.conf: not a regular file\n"
+    assert problem(place, "fifo.conf") == "fifo.conf:1: not a regular file\n"
     (place / "main.conf").write_text(SERVICE + 'include("fifo.conf")\n')
     assert problem(place, "main.conf") == "main.conf:2: include: fifo.conf: not a regular file\n"
 
@@ -303,7 +303,7 @@ def test_fifo(place):
 def test_device(place, device):
     said = problem(place, device)
     assert said in (
-        f"{device}: not a regular file\n",
+        f"{device}:1: not a regular file\n",
         f"{device}: cannot read: No such device or address\n",
     )
 
@@ -318,7 +318,7 @@ def test_socket(place):
 def test_sparse_gigabyte(place):
     with open(place / "big.conf", "wb") as file:
         file.truncate(1 << 30)
-    assert problem(place, "big.conf") == "big.conf: larger than 1 MiB\n"
+    assert problem(place, "big.conf") == "big.conf:1: larger than 1 MiB\n"
 
 
 def test_largest(place):
@@ -327,7 +327,7 @@ def test_largest(place):
     (place / "most.conf").write_text(text[: 1 << 20])
     assert confcheck(place, "check", "most.conf").returncode == 0
     (place / "more.conf").write_text(text[: 1 << 20] + "\n")
-    assert problem(place, "more.conf") == "more.conf: larger than 1 MiB\n"
+    assert problem(place, "more.conf") == "more.conf:1: larger than 1 MiB\n"
 
 
 def test_unreadable(place):
@@ -342,7 +342,7 @@ def test_writable_by_all(place):
     (place / "open.conf").write_text(SERVICE)
     (place / "open.conf").chmod(0o666)
     said = problem(place, "open.conf")
-    assert said == "open.conf: is writable by everybody, mode 0666 (chmod o-w it)\n"
+    assert said == "open.conf:1: is writable by everybody, mode 0666 (chmod o-w it)\n"
 
 
 def test_writable_by_group(place):
@@ -352,7 +352,7 @@ def test_writable_by_group(place):
     os.chown(place / "group.conf", 0, 4711)
     (place / "group.conf").chmod(0o664)
     said = problem(place, "group.conf")
-    assert said == "group.conf: is writable by group 4711, mode 0664 (chmod g-w it)\n"
+    assert said == "group.conf:1: is writable by group 4711, mode 0664 (chmod g-w it)\n"
 
 
 def test_owned_by_other(place):
@@ -361,7 +361,7 @@ def test_owned_by_other(place):
     (place / "other.conf").write_text(SERVICE)
     os.chown(place / "other.conf", 4711, 0)
     said = problem(place, "other.conf")
-    assert said == "other.conf: belongs to user 4711, who is not to be trusted (chown it)\n"
+    assert said == "other.conf:1: belongs to user 4711, who is not to be trusted (chown it)\n"
     # Root's files are good enough for everybody, and so are one's own.
     os.chown(place / "other.conf", NOBODY, 0)
     assert confcheck(place, "check", "other.conf", user=NOBODY).returncode == 0
@@ -376,7 +376,7 @@ def test_folder_writable_by_all(place):
     folder.chmod(0o777)
     said = problem(place, "open/a.conf")
     assert said == (
-        "open/a.conf: its folder PLACE/open is writable by everybody, mode 0777 (chmod o-w it)\n"
+        "open/a.conf:1: its folder PLACE/open is writable by everybody, mode 0777 (chmod o-w it)\n"
     )
     (place / "link.conf").symlink_to("open/a.conf")
     assert "its folder PLACE/open is writable by everybody" in problem(place, "link.conf")

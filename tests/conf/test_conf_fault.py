@@ -73,8 +73,8 @@ EXIT = r"the configuration loader failed with exit status \d+"
         ("killed", r"the configuration loader was killed by SIGKILL"),
         ("memory", rf"the configuration loader was killed by SIG(ABRT|SEGV|KILL)|{EXIT}"),
         ("exit", EXIT),
-        ("silent", r"silent\.conf: syntax error: the file was not read as it is written"),
-        ("lies", r"lies\.conf: syntax error: the file was not read as it is written"),
+        ("silent", r"silent\.conf:1: syntax error: the file was not read as it is written"),
+        ("lies", r"lies\.conf:1: syntax error: the file was not read as it is written"),
     ],
 )
 def test_fault(place, hanging, fault, said):

@@ -239,6 +239,63 @@ def test_explain_with_the_counts_of_the_moment(superd):
     daemon.wait_idle()
 
 
+def now(daemon, service, address="127.0.0.1"):
+    """What explain says would become of a client that the configuration accepts."""
+    line = daemon.ctl("explain", address, service).splitlines()[-1]
+    word, _, fate = line.partition(" ")
+    assert word == "now"
+    return fate
+
+
+def test_explain_says_what_happens_where_nothing_listens(superd):
+    port = stand.free_port()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        daemon = superd(
+            cat("one", port)
+            + cat("web", taken.getsockname()[1])
+        )
+        assert now(daemon, "web") == "no-listener"
+        assert now(daemon, "one") == "accept"
+        daemon.ctl("drain", "web")
+        assert now(daemon, "web") == "draining"
+        daemon.ctl("drain", "one")
+        assert now(daemon, "one") == "draining"
+        with pytest.raises(ConnectionRefusedError):
+            stand.connect(port)
+        assert "now refuse\n" in daemon.ctl("explain", "::1", "one", status=1)
+        daemon.ctl("resume", "one")
+        assert now(daemon, "one") == "accept" and stand.ask(port, b"again") == b"again"
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        daemon = superd(
+            f"service half {{ listen = {{ 127.0.0.1:{stand.free_port()},"
+            f' "[::1]:{taken.getsockname()[1]}" }}  exec = /bin/cat {USER} }}\n'
+        )
+        assert now(daemon, "half") == "accept" and now(daemon, "half", "::1") == "no-listener"
+
+
+def test_explain_says_who_waits_in_the_backlog(superd):
+    ports = [stand.free_port() for _ in range(3)]
+    daemon = superd(
+        LOG
+        + cat("calm", ports[0], "limits { instances = 1 }")
+        + cat("strict", ports[1], "limits { instances = 1  on-full = refuse }")
+        + f"service room {{ listen = 127.0.0.1:{ports[2]}  wait = yes  limits {{ instances = 1 }}\n"
+        + f"exec = {{ /bin/sleep, 1000 }} {USER} }}\n"
+    )
+    clients = busy(daemon, ports[0]) + busy(daemon, ports[1]) + [stand.connect(ports[2])]
+    daemon.wait_event("accept", service="room")
+    assert now(daemon, "calm") == "queue"
+    assert now(daemon, "strict") == "full"
+    assert now(daemon, "room") == "accept", "its program takes clients itself"
+    for client in clients:
+        client.close()
+    daemon.wait_event("exit", service="calm")
+    daemon.wait_event("exit", service="strict")
+    assert now(daemon, "calm") == now(daemon, "strict") == "accept"
+    daemon.ctl("pause", "calm")
+    assert now(daemon, "calm") == "queue"
+
+
 def test_usr1_writes_the_status_to_the_log(superd):
     port = stand.free_port()
     daemon = superd(LOG + cat("one", port, "limits { instances = 2 }") + cat("two", stand.free_port()))
@@ -475,7 +532,7 @@ def test_the_mode_alone_lets_nobody_in(superd, open_build):
 @root
 @pytest.mark.parametrize("gid, groups", [(GROUP, ()), (NOBODY, (GROUP + 5, GROUP))])
 def test_status_group_may_look(superd, open_build, gid, groups):
-    daemon = superd(f"control-mode = 0660\nstatus-group = {GROUP}\n" + cat("one", stand.free_port()))
+    daemon = superd(f"status-group = {GROUP}\n" + cat("one", stand.free_port()))
     mode = os.stat(daemon.control)
     assert stat.S_IMODE(mode.st_mode) == 0o660 and mode.st_gid == GROUP
     for verb in (["status"], ["connections"], ["metrics"], ["explain", "::1", "one"]):

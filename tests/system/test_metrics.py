@@ -205,6 +205,9 @@ def test_a_listener_that_is_down(superd):
         up = metrics_of(daemon)["superd_listener_up"]
         assert up.value(service="web", endpoint=f"tcp 127.0.0.1:{port}") == 0
         assert sum(up.samples.values()) == 1
+        listening = metrics_of(daemon)["superd_service_listening"]
+        assert listening.value(service="web") == 0
+        assert listening.value(service="fine") == 1
         daemon.ctl("pause", "fine")
         listening = metrics_of(daemon)["superd_service_listening"]
         assert listening.value(service="fine") == 0

@@ -260,6 +260,29 @@ def test_given_socket_for_both_families(superd, services, kinds):
     assert len(inode(daemon.pid, port)) == 1
 
 
+def test_given_sockets_that_do_not_listen_yet(superd, services, kinds, tmp_path):
+    """bind(2) is done, listen(2) is superd's: it does not collide with what it holds itself."""
+    ports = [stand.free_port(), stand.free_port()]
+    path = tmp_path / "socket"
+    room = f"service room {{ listen = 127.0.0.1:{ports[1]} wait = yes exec = {services}/echo }}\n"
+    daemon = superd(
+        echo(services, f"tcp:127.0.0.1:{ports[0]}", f"unix:{path}") + room,
+        *kinds,
+        wrapper=given(f"idle:{ports[0]}", f"unix-idle:{path}", f"idle:{ports[1]}"),
+    )
+    assert not daemon.events("socket") and not daemon.events("error")
+    assert daemon.events("start")[0]["listeners"] == "3"
+    assert all(len(inode(daemon.pid, port)) == 1 for port in ports)
+    assert stand.ask(ports[0], b"x") == b"x"
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(stand.DEADLINE)
+        client.connect(str(path))
+        client.sendall(b"u")
+        assert client.recv(1) == b"u"
+    daemon.stop()
+    assert stat.S_ISSOCK(path.stat().st_mode), "the name is not superd's to remove"
+
+
 def test_given_wait_socket_is_blocking_and_goes_on(superd, services, program):
     port = stand.free_port()
     one = program(
@@ -283,7 +306,8 @@ def test_given_wait_socket_is_blocking_and_goes_on(superd, services, program):
         ("tcp:127.0.0.1:{other}", "descriptor 3 (tcp 127.0.0.1:{other}) fits no endpoint: closed"),
         ("udp:127.0.0.1:{port}", "descriptor 3 (udp 127.0.0.1:{port}) fits no endpoint: closed"),
         ("both:{other}", "descriptor 3 (tcp [::]:{other}) fits no endpoint (it takes IPv4 too): closed"),
-        ("idle:{other}", "descriptor 3 does not listen: closed"),
+        ("idle:{other}", "descriptor 3 (tcp 127.0.0.1:{other}) fits no endpoint: closed"),
+        ("unbound", "descriptor 3 is bound to nothing: closed"),
         ("pipe", "descriptor 3 is no socket: closed"),
     ],
 )

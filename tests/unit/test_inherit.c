@@ -134,6 +134,33 @@ static void test_dual(void **state)
 	assert_non_null(strstr(told.text, wanted));
 }
 
+/* A stream that does not listen yet is taken all the same: listen(2) is left to who takes it. */
+static void test_idle(void **state)
+{
+	static const struct {
+		const char *address;
+		int type;
+	} rows[] = {
+		{"127.0.0.1", SOCK_STREAM},
+		{"::1", SOCK_STREAM},
+		{"@superd-test-idle", SOCK_STREAM},
+		{"@superd-test-idle", SOCK_SEQPACKET},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct conf_socket conf = endpoint(rows[i].address, 0, rows[i].type);
+		struct inherit pool = {0};
+		struct inherit_taken taken;
+
+		assert_int_equal(inherit_add(&pool, bound(&conf, false, true), true), 0);
+		assert_true(inherit_has(&pool, &conf, NULL));
+		assert_int_equal(inherit_take(&pool, &conf, NULL, &taken), INHERIT_TAKEN);
+		close(taken.fd);
+		inherit_close_rest(&pool, NULL, NULL);
+	}
+}
+
 static void test_rest(void **state)
 {
 	struct conf_socket conf = endpoint("127.0.0.1", 0, SOCK_STREAM);
@@ -141,28 +168,30 @@ static void test_rest(void **state)
 	struct inherit_taken taken;
 	struct told told = {""};
 	char wanted[512];
-	int fds[5];
+	int fds[6];
 	int ends[2];
 
 	(void)state;
-	fds[0] = bound(&conf, false, true);
+	fds[0] = socket(AF_INET, SOCK_STREAM, 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
 	fds[1] = ends[0];
 	fds[2] = open("/dev/null", O_RDONLY);
 	fds[3] = socket(AF_NETLINK, SOCK_RAW, 0);
 	fds[4] = socket(AF_UNIX, SOCK_DGRAM, 0);
+	fds[5] = socket(AF_UNIX, SOCK_STREAM, 0);
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		assert_int_equal(inherit_add(&pool, fds[i], false), 0);
 	assert_int_equal(inherit_take(&pool, &conf, NULL, &taken), INHERIT_NONE);
 	inherit_close_rest(&pool, take_text, &told);
 	snprintf(wanted, sizeof(wanted),
-		"descriptor %d does not listen: closed\n"
+		"descriptor %d is bound to nothing: closed\n"
 		"descriptor %d is connected, and no endpoint (a systemd unit needs Accept=no): "
 		"closed\n"
 		"descriptor %d is no socket: closed\n"
 		"descriptor %d is of a family that no endpoint can be: closed\n"
-		"descriptor %d (unix-dgram ) fits no endpoint: closed\n",
-		fds[0], fds[1], fds[2], fds[3], fds[4]);
+		"descriptor %d is bound to nothing: closed\n"
+		"descriptor %d is bound to nothing: closed\n",
+		fds[0], fds[1], fds[2], fds[3], fds[4], fds[5]);
 	assert_string_equal(told.text, wanted);
 	assert_int_equal(pool.count, 0);
 	close(ends[1]);
@@ -277,6 +306,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_take),
 		cmocka_unit_test(test_dual),
+		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_environment),
