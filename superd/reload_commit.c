@@ -52,6 +52,27 @@ static void room_free(struct commit_room *room)
 	free(room->by_name);
 }
 
+/*
+ * A retired service is in the configuration again. Where a start under way has kept what it had
+ * from being closed, that is still of the configuration that it was last in: it is closed with
+ * the rest of that one, for the configuration that goes now says nothing of it.
+ */
+static void commit_return(struct reload *reload, struct reload_item *item)
+{
+	service_list_take_back(reload->host.list, item->service);
+	for (struct reload_old *old = reload->olds; old != NULL; old = old->next) {
+		for (size_t i = 0; i < old->plan.count; i++) {
+			struct reload_item *removed = &old->plan.items[i];
+
+			if (removed->deed != RELOAD_REMOVE || removed->done ||
+				removed->service != item->service)
+				continue;
+			*removed = *item;
+			item->done = true;
+		}
+	}
+}
+
 static void commit_services(struct reload *reload)
 {
 	struct reload_plan *plan = &reload->plan;
@@ -65,6 +86,8 @@ static void commit_services(struct reload *reload)
 			service_change_commit(plan->items[i].change);
 		else if (plan->items[i].deed == RELOAD_REMOVE)
 			service_list_retire(reload->host.list, plan->items[i].service);
+		if (plan->items[i].deed == RELOAD_ADD && plan->items[i].service != NULL)
+			commit_return(reload, &plan->items[i]);
 	}
 }
 
@@ -146,7 +169,7 @@ static struct listener *clean_listener(const struct reload_old *old, const struc
 		return old->socket < item->service->conf->socket_count
 			       ? &item->service->listeners[old->socket]
 			       : NULL;
-	return !item->change->in_place && item->deed == RELOAD_CHANGE &&
+	return !item->change->in_place && item->change->was != NULL &&
 			       old->socket < item->change->count
 		       ? &item->change->listeners[old->socket]
 		       : NULL;
@@ -253,17 +276,18 @@ static bool sweep_uses_conf(const struct reload *reload, const struct conf *conf
 
 void reload_sweep(struct reload *reload)
 {
+	/* a plan, and the last one while it is cleaned, may name any service */
+	bool named = reload->plan.items != NULL || reload->stage == RELOAD_CLEANING;
 	struct reload_old **link = &reload->olds;
 	struct reload_old *old;
 
-	/* while the last one is cleaned its plan may name any service */
-	for (old = reload->olds; old != NULL && reload->stage != RELOAD_CLEANING; old = old->next) {
+	for (old = reload->olds; old != NULL && !named; old = old->next) {
 		while (reload_clean_step(reload, old, false))
 			;
 	}
 	if (reload->prepare.plan == NULL) /* it may count on them */
 		reload_leftover_sweep(&reload->leftovers);
-	if (reload->stage != RELOAD_CLEANING)
+	if (!named)
 		service_list_sweep(reload->host.list, sweep_uses_service, reload);
 	while ((old = *link) != NULL) {
 		if (!old->clean || sweep_uses_conf(reload, old->conf)) {

@@ -1,5 +1,8 @@
 /*
  * reload_plan: services are matched by name; a renamed one is removed and added.
+ *
+ * One that comes back while programs of it run is added, but no other service is made for that:
+ * two of one name would each count only a part of the programs.
  */
 #include "config.h"
 #include "superd/reload_plan.h"
@@ -56,7 +59,7 @@ static void plan_new(struct reload_plan *plan, const struct conf_service *conf)
 		return;
 	service = plan_find(plan, conf->name);
 	if (service == NULL) {
-		plan_add(plan, RELOAD_ADD, conf, NULL);
+		plan_add(plan, RELOAD_ADD, conf, service_list_find_retired(plan->list, conf->name));
 		return;
 	}
 	service->planned = true;

@@ -21,7 +21,8 @@ const char *reload_deed_name(enum reload_deed deed);
 struct reload_item {
 	enum reload_deed deed;
 	const struct conf_service *conf; /* what it is to be; NULL: removed */
-	struct service *service;         /* the one that runs; NULL: added */
+	struct service *service; /* the one that runs; added: one of that name that is retired,
+				    which comes back, or NULL */
 	struct service_change *change; /* how it is prepared: added or changed; the plan's user's */
 	bool done;                     /* after the commit: nothing is left to do for it */
 };

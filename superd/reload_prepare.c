@@ -24,7 +24,7 @@ static int prepare_change(
 		if (prepare->sink_cb(prepare->owner, &item->conf->log, &sink, error) != 0)
 			return -1;
 	}
-	if (item->deed == RELOAD_ADD)
+	if (item->service == NULL)
 		return service_change_add(prepare->context, item->conf, sink, &item->change, error);
 	return service_change_to(item->service, item->conf, sink, &item->change, error);
 }
@@ -48,8 +48,19 @@ static int candidate_compare(const void *a, const void *b)
 /* Whether the listeners of the item's service may serve others. */
 static bool gives_sockets(const struct reload_item *item)
 {
-	return item->deed == RELOAD_REMOVE ||
-	       (item->deed == RELOAD_CHANGE && !item->change->in_place);
+	if (item->change == NULL)
+		return item->deed == RELOAD_REMOVE;
+	return item->change->was != NULL && !item->change->in_place;
+}
+
+/* What was retired is closed, but where a start under way uses it: it must not be found in place
+   of a leftover for the same endpoint. */
+static void add_candidates(struct reload_prepare *prepare, struct service *service)
+{
+	for (size_t i = 0; i < service->conf->socket_count; i++) {
+		if (!service->stopped || service->listeners[i].state != LISTENER_CLOSED)
+			prepare->candidates[prepare->candidate_count++] = &service->listeners[i];
+	}
 }
 
 static int prepare_candidates(struct reload_prepare *prepare, struct error *error)
@@ -66,16 +77,14 @@ static int prepare_candidates(struct reload_prepare *prepare, struct error *erro
 	if (prepare->candidates == NULL)
 		return error_set(error, ENOMEM, "reload");
 	for (size_t i = 0; i < plan->count; i++) {
-		struct service *service = plan->items[i].service;
-
-		for (size_t j = 0;
-			gives_sockets(&plan->items[i]) && j < service->conf->socket_count; j++)
-			prepare->candidates[prepare->candidate_count++] = &service->listeners[j];
+		if (gives_sockets(&plan->items[i]))
+			add_candidates(prepare, plan->items[i].service);
 	}
 	for (struct reload_leftover *at = prepare->leftovers; at != NULL; at = at->next)
 		prepare->candidates[prepare->candidate_count++] = &at->listener;
-	if (count > 0)
-		qsort(prepare->candidates, count, sizeof(struct listener *), candidate_compare);
+	if (prepare->candidate_count > 0)
+		qsort(prepare->candidates, prepare->candidate_count, sizeof(struct listener *),
+			candidate_compare);
 	return 0;
 }
 

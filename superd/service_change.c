@@ -66,7 +66,9 @@ static int change_make_sockets(struct service_change *change)
 	struct service *service = change->service;
 	struct service_sockets sockets;
 
-	change->in_place = conf_service_equal_sockets(change->was, change->conf);
+	/* one that was retired has no sockets that could stay */
+	change->in_place =
+		!service->stopped && conf_service_equal_sockets(change->was, change->conf);
 	if (change->in_place) {
 		change->listeners = service->listeners;
 		return 0;
@@ -281,6 +283,7 @@ void service_change_commit(struct service_change *change)
 		report_subject_set(service->report, change->conf, change->sink);
 		return;
 	}
+	service->stopped = false;
 	change_swap_sockets(change);
 	service_swap(service, change->conf, change->sink);
 	change_set_blocking(service);
@@ -298,6 +301,10 @@ void service_change_end(struct service_change *change)
 void service_retire(struct service *service)
 {
 	service->stopped = true;
+	service->paused = false;
+	service->draining = false;
+	service->failures = 0;
+	service->throttle_ns = 0;
 	loop_timer_stop(service->context->loop, &service->throttle);
 	for (size_t i = 0; i < service->conf->socket_count; i++)
 		listener_silence(&service->listeners[i]);

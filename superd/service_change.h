@@ -13,11 +13,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A service that is added, or changed. */
+/* A service that is added, or changed; one that was retired and comes back is changed, too. */
 struct service_change {
 	struct service *service;
 	const struct conf_service *conf; /* what it is to be */
-	const struct conf_service *was;  /* NULL: it is added */
+	const struct conf_service *was;  /* NULL: it is made anew */
 	bool in_place;                /* the sockets are the same: listeners stay where they are */
 	struct listener *listeners;   /* one for each socket of conf; not in place: new ones; */
 	struct service_group *groups; /* and when that is done, those that it had */
@@ -35,8 +35,8 @@ struct service_change {
 int service_change_add(struct service_context *context, const struct conf_service *conf,
 	struct log_sink *sink, struct service_change **change, struct error *error);
 
-/* Prepares another configuration for service; sink (NULL: none) as above. Not in place the new
-   listeners are closed. Returns 0, or -1 with *error. */
+/* Prepares another configuration for service, which may be retired; sink (NULL: none) as above. Not
+   in place the new listeners are closed. Returns 0, or -1 with *error. */
 int service_change_to(struct service *service, const struct conf_service *conf,
 	struct log_sink *sink, struct service_change **change, struct error *error);
 
@@ -58,7 +58,7 @@ void service_change_end(struct service_change *change);
 void service_keep(struct service *service, const struct conf_service *conf);
 
 /* Stops it as service_stop() does, but leaves its sockets, unwatched, to be closed one by one
-   with service_discard(). */
+   with service_discard(). What superctl asked of it, and its failures, are forgotten. */
 void service_retire(struct service *service);
 
 /* Closes one listener of a retired service, or one that a service had. */

@@ -56,11 +56,30 @@ struct service *service_list_find(const struct service_list *list, const char *n
 	return NULL;
 }
 
+struct service *service_list_find_retired(const struct service_list *list, const char *name)
+{
+	struct service *service = list->retired;
+
+	while (service != NULL && strcmp(service->conf->name, name) != 0)
+		service = service->retired_next;
+	return service;
+}
+
 void service_list_retire(struct service_list *list, struct service *service)
 {
 	service_retire(service);
 	service->retired_next = list->retired;
 	list->retired = service;
+}
+
+void service_list_take_back(struct service_list *list, struct service *service)
+{
+	struct service **link = &list->retired;
+
+	while (*link != service)
+		link = &(*link)->retired_next;
+	*link = service->retired_next;
+	service->retired_next = NULL;
 }
 
 size_t service_list_sweep(struct service_list *list,

@@ -33,9 +33,16 @@ struct service **service_list_replace(
 /* The service of that name that is in the configuration, or NULL. */
 struct service *service_list_find(const struct service_list *list, const char *name);
 
+/* The retired service of that name, of which programs still run; or NULL. */
+struct service *service_list_find_retired(const struct service_list *list, const char *name);
+
 /* Takes over a service that the configuration has no more: it is stopped here, its sockets are
    left to be closed (service_retire()). */
 void service_list_retire(struct service_list *list, struct service *service);
+
+/* A retired service is in the configuration again: it is the caller's, for
+   service_list_replace(). */
+void service_list_take_back(struct service_list *list, struct service *service);
 
 /*
  * Frees each retired service without running programs of which uses_cb (NULL: never) does not say

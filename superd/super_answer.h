@@ -32,8 +32,8 @@ void super_answer_connections(struct super *super, struct control_request *reque
 void super_answer_metrics(struct super *super, struct control_request *request);
 
 /*
- * The service that a request names in word number, which has been refused where there is none
- * (then NULL).
+ * The service that a request names in word number, to be looked at: in the configuration, or
+ * retired. Where there is none the request has been refused (then NULL).
  */
 struct service *super_find_service(
 	struct super *super, struct control_request *request, size_t number);

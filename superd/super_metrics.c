@@ -335,7 +335,7 @@ static void metrics_head(struct metrics *metrics, const struct metrics_family *f
 	control_output_text(output, "\n");
 }
 
-/* A retired service whose name is taken again would be told twice. */
+/* Two of one name, which an older superd may have handed over, would be told twice. */
 static bool metrics_is_told(const struct super *super, const struct service *retired)
 {
 	const struct service *other = super->services.retired;

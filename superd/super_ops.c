@@ -24,6 +24,11 @@ static void ops_done(struct control_request *request)
 	control_answer(request, json_object());
 }
 
+static void ops_refuse_name(struct control_request *request, const char *name)
+{
+	control_refuse(request, "there is no service '%.80s'", name);
+}
+
 struct service *super_find_service(
 	struct super *super, struct control_request *request, size_t number)
 {
@@ -31,7 +36,9 @@ struct service *super_find_service(
 	struct service *service = service_list_find(&super->services, name);
 
 	if (service == NULL)
-		control_refuse(request, "there is no service '%.80s'", name);
+		service = service_list_find_retired(&super->services, name);
+	if (service == NULL)
+		ops_refuse_name(request, name);
 	return service;
 }
 
@@ -91,13 +98,17 @@ static void ops_kill(void *owner, struct control_request *request)
 	ops_done(request);
 }
 
-/* The service that is to be changed, told in the log; NULL where the request was refused. */
+/* The service that is to be changed, told in the log; NULL where the request was refused. One that
+   is retired has nothing that could be changed. */
 static struct service *ops_service(struct super *super, struct control_request *request)
 {
-	struct service *service = super_find_service(super, request, 1);
+	const char *name = control_word(request, 1);
+	struct service *service = service_list_find(&super->services, name);
 
-	if (service == NULL)
+	if (service == NULL) {
+		ops_refuse_name(request, name);
 		return NULL;
+	}
 	if (super->stopping) {
 		control_refuse(request, "superd stops");
 		return NULL;

@@ -119,16 +119,32 @@ static int restore_service(
 	return 0;
 }
 
+/*
+ * The service of the configuration that the state has in that place: one that was retired comes
+ * back. A state with two of one name, which an older superd may hand over, has the other one
+ * first: then NULL.
+ */
+static struct service *restore_find_service(
+	struct super *super, const struct state *state, struct service *const *places, size_t place)
+{
+	const struct state_service *entry = &state->services[place];
+	struct service *service = service_list_find(&super->services, entry->name);
+
+	for (size_t i = 0; entry->retired && service != NULL && i < place; i++) {
+		if (places[i] == service)
+			return NULL;
+	}
+	return service;
+}
+
 /* The services in the order of the state: what its children count by. */
 static int restore_services(struct super *super, const struct state *state, struct service **places,
 	struct error *error)
 {
 	for (size_t i = 0; i < state->service_count; i++) {
 		const struct state_service *entry = &state->services[i];
-		struct service *service = NULL;
+		struct service *service = restore_find_service(super, state, places, i);
 
-		if (!entry->retired)
-			service = service_list_find(&super->services, entry->name);
 		if (service != NULL && restore_service(service, entry, error) != 0)
 			return -1;
 		if (service == NULL && state_has_programs(state, i)) {

@@ -277,13 +277,11 @@ class Superd:
         """
         The log, line by line: the programs of each service as accept lines begin and exit lines
         (or errors of one that never ran) end them; `running` must say as many. Returns how many
-        are left. After a reload a name may stand for another service than before.
+        are left.
         """
         live = {}
         vague = set()  # failures are summarised: how many were live in between is not known
         for event in self.events():
-            if event.get("event") == "reload":
-                vague.update(live)
             service = event.get("service")
             if event.get("event") == "accept":
                 live[service] = live.get(service, 0) + 1
@@ -308,15 +306,16 @@ class Superd:
         services = self.status()["services"]
         if sorted(connection["pid"] for connection in connections) != sorted(children):
             return False
-        for name in {service["name"] for service in services}:
-            mine = [connection for connection in connections if connection["service"] == name]
-            same = [service for service in services if service["name"] == name]
+        if len({service["name"] for service in services}) != len(services):
+            return False
+        for service in services:
+            mine = [one for one in connections if one["service"] == service["name"]]
             sources = {source_of(one["peer"]) for one in mine if one["peer"]}
-            counted = sum(service["sources"] for service in same)
-            if sum(service["running"] for service in same) != len(mine):
+            counted = service["sources"]
+            if service["running"] != len(mine):
                 return False
-            # a reload may leave two services of one name, and prefixes make other sources
-            exact = len(same) == 1 and "source-prefix" not in self.config_path.read_text()
+            # prefixes make other sources
+            exact = "source-prefix" not in self.config_path.read_text()
             if counted != len(sources) if exact else (counted == 0) != (not sources):
                 return False
         return True

@@ -1,6 +1,7 @@
 """Reload: a new configuration in force as a whole or not at all, and no client hurt."""
 
 import grp
+import json
 import os
 import pathlib
 import signal
@@ -148,6 +149,100 @@ def test_removed_and_added_while_sessions_of_it_live(operated, kinds):
     it.daemon.wait_event("exit", count=2, service="e")
     stand.poll("both are gone", lambda: set(it.services()) == {"f"})
     it.daemon.wait_idle()
+
+
+def views(it, name):
+    """What each view says of the service: status, that of all, the pids of its connections."""
+    def shown(verb, *words):
+        done = it.superctl(verb, *words, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    alone = shown("status", name)["services"]
+    assert alone == [one for one in it.status()["services"] if one["name"] == name]
+    pids = {one["pid"] for one in shown("connections", name)["connections"]}
+    assert pids == {
+        one["pid"] for one in shown("connections")["connections"] if one["service"] == name
+    }
+    metrics = it.superctl("metrics").stdout.splitlines()
+    active = [line for line in metrics
+              if line.startswith(f'superd_connections_active{{service="{name}"}}')]
+    assert [int(line.split()[1]) for line in active] == [alone[0]["running"]] == [len(pids)]
+    return alone[0], pids
+
+
+@pytest.mark.parametrize("gone", ["removed", "disabled"])
+def test_left_over_programs_count_when_their_service_comes_back(operated, build, kinds, gone):
+    """Programs of a service that was taken away are its own again when it is put back."""
+    port, taken = stand.free_port(), stand.free_port()
+    other = echo("f", stand.free_port())
+    without = other if gone == "removed" else echo("e", port, "enabled = no") + other
+    it = operated(echo("e", port, "limits { instances = 2 }") + other, *kinds)
+    held = stand.connect(port)
+    assert echoes(held)
+    _, pids = views(it, "e")
+    assert len(pids) == 1
+    # twice, and each time with other rules
+    for round_ in range(2):
+        assert it.superctl("pause" if round_ else "drain", "e").returncode == 0
+        it.must_reload(without)
+        shown, now = views(it, "e")
+        assert (shown["state"], now) == ("draining", pids) and refuses(port)
+        for verb in ("pause", "drain", "resume"):
+            assert "there is no service 'e'" in it.superctl(verb, "e").stderr
+        # what cannot be had changes nothing
+        with socket.socket() as holder:
+            holder.bind(("127.0.0.1", taken))
+            holder.listen()
+            it.must_refuse(echo("e", port) + echo("y", taken) + other)
+        assert views(it, "e")[1] == pids and refuses(port) and echoes(held)
+        # nor does asking
+        done = subprocess.run([build / "superd/superd", "--diff", "-c", it.daemon.config_path],
+                              capture_output=True, text=True, timeout=60, check=True)
+        assert done.stdout.startswith("add e 0\n") and views(it, "e")[1] == pids
+        it.must_reload(echo("e", port, f'banner = "{round_}" limits {{ instances = 1 on-full = refuse }}')
+                       + other)
+        shown, now = views(it, "e")
+        assert (shown["state"], shown["instances"], now) == ("full", 1, pids)
+        assert turned_away(port), "one runs, and one may"
+        it.must_reload(echo("e", port, f'banner = "{round_}" limits {{ instances = 2 }}') + other)
+        with stand.connect(port) as second:
+            assert second.recv(1) == b"%d" % round_ and echoes(second) and echoes(held)
+            shown, now = views(it, "e")
+            assert (shown["state"], shown["running"]) == ("full", 2) and pids < now
+        it.daemon.wait_event("exit", count=round_ + 1, service="e")
+    held.close()
+    it.daemon.wait_event("exit", count=3, service="e")
+    shown, now = views(it, "e")
+    assert (shown["state"], now) == ("listening", set())
+    assert shown["exited"]["ok"] == shown["accepted"] == 3
+    assert stand.ask(port, b"x") == b"1x"
+    it.must_reload(without)
+    stand.poll("it is gone", lambda: set(it.services()) == {"f"})
+    assert "there is no service 'e'" in it.superctl("status", "e").stderr
+    it.daemon.wait_idle()
+
+
+def test_a_source_still_counts_when_its_service_comes_back(operated, kinds):
+    """What a client has open counts for per-source, also where sources are cut otherwise by then."""
+    port = stand.free_port()
+    other = echo("f", stand.free_port())
+    it = operated(echo("e", port) + other, *kinds)
+    held = stand.connect(port, source="127.0.0.2")
+    assert echoes(held)
+    for more in ("", "source-prefix4 = 24"):
+        it.must_reload(other)
+        it.must_reload(echo("e", port, f"limits {{ per-source = 1 {more} }}") + other)
+        assert turned_away(port, source="127.0.0.2")
+        with stand.connect(port, source="127.0.0.3") as neighbour:
+            assert neighbour.recv(1) == b"" if more else echoes(neighbour)
+        assert echoes(held)
+        it.daemon.wait_event("exit", service="e")
+    held.close()
+    it.daemon.wait_event("exit", count=2, service="e")
+    stand.poll("its source is free", lambda: it.services()["e"]["sources"] == 0)
+    with stand.connect(port, source="127.0.0.2") as again:
+        assert echoes(again)
 
 
 # --- nothing of a configuration that cannot be had -----------------------------------------------
@@ -506,6 +601,85 @@ def test_wait_service_removed_while_its_program_runs(operated, program, kinds):
     assert Room.visit(port, b"stop")[2] == b"a"
 
 
+def test_wait_service_comes_back_while_its_program_runs(operated, program, kinds):
+    """The program is the service's own again: as a wait service, as another kind, elsewhere."""
+    room = program("room", ROOM)
+    port, elsewhere = stand.free_port(), stand.free_port()
+    other = echo("f", stand.free_port())
+    it = operated(room_config(room, "e", [port]) + other, *kinds)
+    pid = Room.visit(port)[0]
+
+    def shown():
+        service, pids = views(it, "e")
+        assert pids == {int(pid)}
+        return service["state"]
+
+    it.must_reload(other)
+    assert shown() == "draining" and Room.visit(port)[0] == pid
+    it.must_reload(room_config(room, "e", [port], "b") + other)
+    assert shown() == "busy" and Room.visit(port)[0] == pid
+    it.must_reload(other)
+    it.must_reload(room_config(room, "e", [port], wait="no") + other)
+    assert shown() == "busy" and Room.visit(port)[0] == pid
+    it.must_reload(other)
+    it.must_reload(echo("e", elsewhere) + other)
+    assert shown() == "listening" and Room.visit(port)[0] == pid
+    assert stand.ask(elsewhere, b"x") == b"x"
+    it.daemon.wait_event("exit", service="e")
+    it.must_reload(other)
+    it.must_reload(room_config(room, "e", [port, elsewhere], "c") + other)
+    assert Room.visit(port)[0] == pid
+    assert Room.visit(elsewhere)[1:3] == [b"1", b"c"], "only what nobody has is handed over"
+    assert len(views(it, "e")[1]) == 2
+    Room.visit(port, b"stop")
+    Room.visit(elsewhere, b"stop")
+    it.daemon.wait_event("exit", count=3, service="e")
+    assert Room.visit(port, b"stop")[1:3] == [b"2", b"c"]
+    it.daemon.wait_event("exit", count=4, service="e")
+    assert views(it, "e")[1] == set()
+
+
+def test_kind_of_a_service_that_comes_back(operated, program, kinds):
+    """Sessions and datagram programs of one service, one after the other and together."""
+    answer = program("answer", "#!/usr/bin/python3\nimport socket\ns = socket.socket(fileno=0)\n"
+                     "while True:\n    data, peer = s.recvfrom(100)\n    s.sendto(data, peer)\n"
+                     "    if data == b'stop':\n        break\n")
+    port = stand.free_port()
+    other = echo("f", stand.free_port())
+    datagrams = f"service e {{ listen = udp:127.0.0.1:{port} exec = {answer} }}\n"
+
+    def ask(word):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(stand.DEADLINE)
+            client.sendto(word, ("127.0.0.1", port))
+            return client.recv(100)
+
+    it = operated(echo("e", port) + other, *kinds)
+    held = stand.connect(port)
+    assert echoes(held)
+    it.must_reload(other)
+    it.must_reload(datagrams + other)
+    assert refuses(port) and ask(b"x") == b"x" and echoes(held)
+    shown, pids = views(it, "e")
+    assert (shown["state"], len(pids)) == ("busy", 2)
+    it.must_reload(other)
+    it.must_reload(echo("e", port) + other)
+    with stand.connect(port) as second:
+        assert echoes(second) and echoes(held) and ask(b"x") == b"x"
+        assert len(views(it, "e")[1]) == 3
+    it.daemon.wait_event("exit", service="e")
+    it.must_reload(other)
+    it.must_reload(datagrams + other)
+    held.close()
+    it.daemon.wait_event("exit", count=2, service="e")
+    assert ask(b"x") == b"x" and views(it, "e")[1] < pids
+    assert ask(b"stop") == b"stop"
+    it.daemon.wait_event("exit", count=3, service="e")
+    assert ask(b"stop") == b"stop", "a program is started anew"
+    it.daemon.wait_event("exit", count=4, service="e")
+    assert views(it, "e")[1] == set()
+
+
 def test_datagram_services(operated, program, kinds):
     answer = program("answer", "#!/usr/bin/python3\nimport os, socket, sys\ns = socket.socket(fileno=0)\n"
                      "while True:\n    data, peer = s.recvfrom(100)\n    s.sendto(sys.argv[1].encode(), peer)\n"
@@ -564,6 +738,40 @@ def test_starts_under_way(operated, program):
         it.daemon.wait_event("exit", service="w")
         stand.poll("nobody listens", lambda: refuses(b))
         stand.poll("both are gone", lambda: set(it.services()) == {"other"})
+
+
+@faults.needs_strace
+@pytest.mark.parametrize("back", ["as it was", "elsewhere"])
+def test_starts_under_way_of_a_service_that_comes_back(operated, program, back):
+    """What a start uses stays until its exec, whatever becomes of its service meanwhile."""
+    room = program("room", ROOM)
+    a, b = stand.free_port(), stand.free_port()
+    other = echo("f", stand.free_port())
+
+    def config(x, port_a, port_b):
+        env = f'env {{ X = "{x}" }}'
+        return echo("e", port_a, env) + room_config(room, "w", [port_b], x, more=env) + other
+
+    it = operated(config("old", a, b), "--spawn=vm")
+    with faults.traced(it.daemon.pid, "execve", "delay_enter=1500000"):
+        one, two = stand.connect(a), stand.connect(b)
+        it.daemon.wait_event("accept", count=2)
+        there = a, b
+        for i in range(4):
+            it.must_reload(other)
+            if back == "elsewhere":
+                there = stand.free_port(), stand.free_port()
+            it.must_reload(config("new" * i + "x", *there))
+        assert echoes(one)
+        assert two.recv(100).split()[1:3] == [b"1", b"old"]
+        assert len(views(it, "e")[1]) == len(views(it, "w")[1]) == 1
+    two.sendall(b"stop")
+    one.close()
+    it.daemon.wait_event("exit", service="e")
+    it.daemon.wait_event("exit", service="w")
+    assert stand.ask(there[0], b"x") == b"x"
+    assert Room.visit(there[1], b"stop")[2] == b"new" * 3 + b"x"
+    assert back == "as it was" or refuses(a) and refuses(b)
 
 
 # --- unix sockets --------------------------------------------------------------------------------

@@ -663,6 +663,54 @@ def test_another_configuration(superd, two_kinds, tmp_path):
     stand.poll("nobody left", lambda: not daemon.children())
 
 
+@pytest.mark.parametrize("way", ["reload", "upgrade"])
+def test_a_service_comes_back_after_an_upgrade(superd, two_kinds, program, way):
+    """Programs left over from before an upgrade are their service's when it is put back."""
+    port, chat = stand.free_port(), stand.free_port()
+    quiet = program("quiet", "#!/bin/sh\necho one >&2\nread word && echo $word >&2\nread word\n")
+    without = LOG + f"service f {{ listen = {stand.free_port()} {CAT} }}\n"
+    full = without + (
+        f"service e {{ listen = {port} {CAT} limits {{ instances = 1 on-full = refuse }} }}\n"
+        + f"service q {{ listen = {chat} exec = {quiet} limits {{ instances = 1 }} }}\n"
+    )
+    daemon = superd(full, *two_kinds)
+
+    def change(text, how):
+        daemon.configure(text)
+        if how == "reload":
+            daemon.ctl("reload")
+        else:
+            upgrade(daemon)
+
+    held, talk = stand.connect(port), stand.connect(chat)
+    assert echo(held)
+    daemon.wait_event("stderr", service="q", text="one")
+    programs = set(daemon.children())
+    for round_ in range(2):
+        change(without, way)
+        upgrade(daemon)
+        if way == "upgrade":
+            upgrade(daemon)
+        change(full, way)
+        assert set(daemon.children()) == programs and echo(held)
+        for name in ("e", "q"):
+            assert daemon.service(name)["state"] == "full"
+            assert daemon.service(name)["running"] == len(daemon.connections(name)) == 1
+            assert [one["name"] for one in daemon.status()["services"]].count(name) == 1
+        with stand.connect(port) as second:
+            assert second.recv(1) == b"", "one runs, and one may"
+    talk.sendall(b"two\nthree\n")
+    daemon.wait_event("stderr", service="q", text="two")
+    daemon.wait_event("exit", service="q")
+    held.close()
+    daemon.wait_event("exit", service="e")
+    assert daemon.service("e")["exited"]["ok"] == daemon.service("e")["accepted"] == 1
+    assert stand.ask(port, b"x") == b"x"
+    stand.ask(chat, b"four\nfive\n")
+    daemon.wait_event("stderr", service="q", text="four")
+    daemon.wait_idle()
+
+
 def test_options_of_sockets_follow_the_configuration(superd, two_kinds, tmp_path):
     port, room = stand.free_port(), stand.free_port()
     path = tmp_path / "cat.sock"

@@ -118,6 +118,41 @@ static void test_plans(void **state)
 			plan_of(cases[i].from, cases[i].to, lines, sizeof(lines)), cases[i].lines);
 }
 
+/* One that is retired comes back: added, and told so. */
+static void test_return(void **state)
+{
+	const struct conf *conf = load(A B);
+	struct service other = {.conf = &conf->services[1]};
+	struct service again = {.conf = &conf->services[0], .retired_next = &other, .running = 3};
+	struct reload_plan plan = {0};
+	char line[RELOAD_LINE_SIZE];
+	struct error error;
+	struct world world;
+
+	(void)state;
+	world_begin(&world, B);
+	world.list.retired = &again;
+	assert_ptr_equal(service_list_find_retired(&world.list, "a"), &again);
+	assert_ptr_equal(service_list_find_retired(&world.list, "b"), &other);
+	assert_null(service_list_find_retired(&world.list, "c"));
+	assert_int_equal(reload_plan_begin(&plan, &world.list, conf, &error), 0);
+	while (reload_plan_step(&plan))
+		;
+	assert_int_equal(plan.count, 2);
+	assert_int_equal(plan.items[0].deed, RELOAD_ADD);
+	assert_ptr_equal(plan.items[0].service, &again);
+	assert_string_equal(reload_item_format(&plan.items[0], line), "add a 0");
+	assert_int_equal(plan.items[1].deed, RELOAD_KEEP);
+	assert_ptr_equal(plan.items[1].service, world.list.items[0]);
+	reload_plan_end(&plan);
+	service_list_take_back(&world.list, &other);
+	assert_null(again.retired_next);
+	service_list_take_back(&world.list, &again);
+	assert_null(world.list.retired);
+	world_end(&world);
+	conf_free(conf);
+}
+
 /* Random subsets in random order against sets made by hand. */
 static void test_random(void **state)
 {
@@ -184,6 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plans),
+		cmocka_unit_test(test_return),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_list),
 	};
