@@ -64,8 +64,8 @@ int io_wait_any(struct pollfd *watches, nfds_t count, struct io_deadline *deadli
 ssize_t io_read(int fd, void *buffer, size_t size, struct io_deadline *deadline);
 
 /*
- * The same for data that nobody looks at: of a TCP connection they are not even copied (MSG_TRUNC in
- * tcp(7)), and what is in buffer afterwards is undefined.
+ * The same for data that nobody looks at: of a TCP connection they are not even copied (MSG_TRUNC
+ * in tcp(7)), and what is in buffer afterwards is undefined.
  */
 ssize_t io_drop(int fd, void *buffer, size_t size, struct io_deadline *deadline);
 
