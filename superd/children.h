@@ -33,7 +33,8 @@ struct child {
 	int64_t ends_ns;            /* the owner's: when its time is over; INT64_MAX: never */
 	int64_t idle_ns;            /* with a cookie: how long it may be silent */
 	unsigned bound;             /* with a cookie: its interface, as sockdiag wants it */
-	struct child *idle_next;    /* the owner's: in the list of those to be asked about */
+	struct child *idle_next;    /* the owner's: in the list of those to be asked about, */
+	struct child **idle_link;   /* and what points to it there; NULL: it is not in it */
 	uint64_t cookie;            /* of its connection's socket; 0: its silence does not matter */
 	int64_t active_ns;          /* when a byte was last known to move */
 	struct peer local;          /* of its connection: the own end, where it is known */

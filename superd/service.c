@@ -411,7 +411,7 @@ void service_reaped(
 	struct service_group *group = child->detail;
 	int64_t elapsed_ns = clock_now_ns() - child->started_ns;
 
-	loop_timer_stop(service->context->loop, &child->deadline);
+	service_deadline_stop(child);
 	service->running--;
 	if (group == NULL)
 		limit_release(service->sources, &child->peer);

@@ -50,6 +50,26 @@ static void deadline_next(struct child *child, int64_t silent_ns)
 		deadline_arm(child, due_ns);
 }
 
+/* It is to be asked about at the end of the turn, unless it ends before. */
+static void idle_list(struct service_context *context, struct child *child)
+{
+	child->idle_next = context->idle;
+	if (child->idle_next != NULL)
+		child->idle_next->idle_link = &child->idle_next;
+	child->idle_link = &context->idle;
+	context->idle = child;
+}
+
+static void idle_unlist(struct child *child)
+{
+	if (child->idle_link == NULL)
+		return;
+	*child->idle_link = child->idle_next;
+	if (child->idle_next != NULL)
+		child->idle_next->idle_link = child->idle_link;
+	child->idle_link = NULL;
+}
+
 void service_end_program(struct child *child)
 {
 	const struct service *service = child->owner;
@@ -58,6 +78,7 @@ void service_end_program(struct child *child)
 	if (child->overdue)
 		return;
 	child->overdue = true;
+	idle_unlist(child);
 	children_signal(context->children, child, SIGTERM);
 	deadline_arm(child, loop_now_ns(context->loop) + context->conf->grace_ns);
 }
@@ -84,8 +105,7 @@ static void deadline_fire(struct loop_timer *timer)
 	} else if (loop_now_ns(context->loop) >= child->ends_ns) {
 		deadline_sentence(child, "time");
 	} else {
-		child->idle_next = context->idle;
-		context->idle = child;
+		idle_list(context, child);
 	}
 }
 
@@ -96,6 +116,14 @@ void service_deadline_start(struct child *child)
 	child->ends_ns = time_ns > 0 ? child->started_ns + time_ns : INT64_MAX;
 	child->deadline.fire_cb = deadline_fire;
 	deadline_next(child, child->started_ns);
+}
+
+void service_deadline_stop(struct child *child)
+{
+	const struct service *service = child->owner;
+
+	loop_timer_stop(service->context->loop, &child->deadline);
+	idle_unlist(child);
 }
 
 void service_deadline_resume(struct child *child, int64_t due_ns)
@@ -142,7 +170,7 @@ static void idle_ask(struct service_context *context)
 	while (context->idle != NULL && count < IDLE_BATCH) {
 		struct child *child = context->idle;
 
-		context->idle = child->idle_next;
+		idle_unlist(child);
 		children[count] = child;
 		queries[count++] = idle_query(child);
 	}

@@ -60,6 +60,9 @@ int service_launch(struct service *service, const struct service_launch *launch)
 /* The life of a program begins, which `time` and `idle` end. */
 void service_deadline_start(struct child *child);
 
+/* The program has ended: nothing is due any more. */
+void service_deadline_stop(struct child *child);
+
 /* The life of a program goes on, whose deadline is due at due_ns; 0: it has none. */
 void service_deadline_resume(struct child *child, int64_t due_ns);
 

@@ -2,12 +2,15 @@
 # It takes the whole machine:
 # tests/run: alone
 
+import math
 import resource
 import select
+import signal
 import time
 
 import pytest
 
+import faults
 import stand
 
 SESSIONS = 5000
@@ -31,12 +34,12 @@ def sessions(sanitized):
     return count
 
 
-def start(superd, services, sessions):
+def start(superd, services, sessions, program="discard"):
     port = stand.free_port()
     daemon = superd(
         f"log {{ {stand.TELL_ALL} }}\nservice-directory = {services}\n"
         f"max-instances = {2 * sessions}\n"
-        f"service s {{ listen = 127.0.0.1:{port} exec = discard\n"
+        f"service s {{ listen = 127.0.0.1:{port} exec = {program}\n"
         f"  limits {{ instances = {2 * sessions} idle = {IDLE_S}s }} }}\n"
     )
     return daemon, port
@@ -120,3 +123,57 @@ def test_talking_sessions_are_left_alone(superd, services, sessions, sanitized):
     for client in clients:
         client.close()
     daemon.wait_idle()
+
+
+STEP_S = 0.1  # deadlines of idle fall on multiples of it (service_deadline.c)
+REAP_S = 0.01  # a death that no signal named is seen so much later, with more than 512 programs
+
+
+def spin_until(due):
+    """Until a time on the monotonic clock, to a part of a millisecond."""
+    while time.monotonic() < due:
+        pass
+
+
+def stop_before(daemon, pid, due):
+    """
+    Kills the program and stops superd once it has been reaped, within REAP_S before due. Returns
+    whether that was in time.
+    """
+    faults.pause(max(0, due - time.monotonic() - 0.05))
+    spin_until(due - 0.8 * REAP_S)
+    stand.kill(pid, signal.SIGKILL)
+    while stand.stat_of(pid) and time.monotonic() < due:
+        pass
+    daemon.send_signal(signal.SIGSTOP)
+    return time.monotonic() < due
+
+
+def test_programs_that_end_in_the_turn_in_which_they_are_silent_too_long(superd, services):
+    """
+    Their deadlines pass, and in the same turn a timer later they are reaped: nobody is asked about
+    who is not there any more, and no signal goes to process 0, which is superd's own group.
+    """
+    count = 700
+    for _ in range(20):
+        daemon, port = start(superd, services, count, "/bin/cat")
+        clients = connect_talking(daemon, port, count)
+        first, *others = daemon.children()
+        spin_until(math.ceil(time.monotonic() / STEP_S) * STEP_S + 0.01)
+        due = math.ceil(time.monotonic() / STEP_S) * STEP_S + IDLE_S
+        talk(clients)
+        in_time = stop_before(daemon, first, due)
+        for pid in others if in_time else []:
+            stand.kill(pid, signal.SIGKILL)
+        faults.pause(max(0, due + 5 * REAP_S - time.monotonic()))
+        daemon.send_signal(signal.SIGCONT)
+        for client in clients:
+            client.close()
+        daemon.wait_idle()
+        assert not daemon.events("deadline", pid="0")
+        assert stand.ask(port) == b""
+        if in_time:
+            assert len(daemon.events("exit", signal="KILL")) == count
+            return
+        daemon.stop()
+    pytest.skip("this machine is too busy to stop superd within ten milliseconds")
