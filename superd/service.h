@@ -157,6 +157,9 @@ void service_adopt(struct service *service, struct child *child, const char *gro
    not. Nothing where there is no such program. */
 void service_adopt_socket(struct service *service, struct listener *listener, pid_t pid);
 
+/* The program that an adopted group is busy with has none of its sockets: others may have them. */
+void service_adopt_lost(struct service_group *group);
+
 /* Makes sure that there is an errpipe, for programs that were started with one. Returns 0, or -1
    (out of memory). */
 int service_need_errpipe(struct service *service);

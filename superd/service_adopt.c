@@ -47,6 +47,17 @@ void service_adopt(struct service *service, struct child *child, const char *gro
 	service_deadline_resume(child, due_ns);
 }
 
+void service_adopt_lost(struct service_group *group)
+{
+	struct service *service = group->service;
+	struct child *child = children_find(service->context->children, group->busy);
+
+	if (child != NULL)
+		child->detail = &service->gone;
+	group->busy = 0;
+	service_group_refresh(group);
+}
+
 void service_adopt_socket(struct service *service, struct listener *listener, pid_t pid)
 {
 	struct service_group *group = listener->owner;

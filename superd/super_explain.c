@@ -93,7 +93,7 @@ static const char *explain_fate(
 	bool queue;
 
 	if (listener == NULL)
-		return service->draining ? "draining" : "no-listener";
+		return service->draining || service->stopped ? "draining" : "no-listener";
 	if (explain_is_taken(listener))
 		return admit_verdict_name(ADMIT_ACCEPT);
 	queue = listener->conf->wait || service->conf->limits.on_full == ON_FULL_QUEUE;

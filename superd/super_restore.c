@@ -101,7 +101,8 @@ static bool state_has_programs(const struct state *state, size_t place)
 	return false;
 }
 
-/* What a service of the new configuration takes over from one of the same name. */
+/* What a service of the new configuration takes over from one of the same name; from a retired one
+   that comes back, only what it counts. */
 static int restore_service(
 	struct service *service, const struct state_service *entry, struct error *error)
 {
@@ -109,6 +110,8 @@ static int restore_service(
 
 	report_subject_restore(service->report, &entry->counts);
 	limit_import(service->sources, &entry->sources, clock_now_ns());
+	if (entry->retired)
+		return 0;
 	service->paused = entry->paused;
 	service->draining = entry->draining;
 	service->failures = (unsigned)entry->failures;
@@ -318,6 +321,30 @@ static int restore_socket(struct service *service, struct listener *listener,
 	return listener_adapt(listener, listener->service, error);
 }
 
+/* Whether the program that the group was given to has one of its sockets. */
+static bool restore_has_socket(const struct state *state, const struct service_group *group)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		int fd = group->listeners[i].fd;
+		const struct state_listener *entry = fd >= 0 ? restore_find(state, fd) : NULL;
+
+		if (entry != NULL && entry->holder == group->busy)
+			return true;
+	}
+	return false;
+}
+
+/* A program that serves sockets which the configuration has no more does not keep these busy. */
+static void restore_groups(const struct service *service, const struct state *state)
+{
+	for (size_t i = 0; i < service->group_count; i++) {
+		struct service_group *group = &service->groups[i];
+
+		if (group->busy != 0 && !restore_has_socket(state, group))
+			service_adopt_lost(group);
+	}
+}
+
 static int restore_sockets(struct super *super, const struct state *state, struct error *error)
 {
 	for (size_t i = 0; i < super->services.count; i++) {
@@ -331,6 +358,7 @@ static int restore_sockets(struct super *super, const struct state *state, struc
 			if (entry != NULL && restore_socket(service, listener, entry, error) != 0)
 				return -1;
 		}
+		restore_groups(service, state);
 	}
 	return 0;
 }

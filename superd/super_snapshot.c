@@ -142,8 +142,10 @@ int super_snapshot(struct super *super, struct state *state, struct error *error
 	size_t services = list->count;
 	size_t sockets = 0;
 
-	for (struct service *at = list->retired; at != NULL; at = at->retired_next)
+	for (struct service *at = list->retired; at != NULL; at = at->retired_next) {
 		services++;
+		sockets += at->conf->socket_count; /* a sweep may be due that closes them */
+	}
 	for (size_t i = 0; i < list->count; i++)
 		sockets += list->items[i]->conf->socket_count;
 	*state = (struct state){0};

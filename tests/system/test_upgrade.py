@@ -663,6 +663,44 @@ def test_another_configuration(superd, two_kinds, tmp_path):
     stand.poll("nobody left", lambda: not daemon.children())
 
 
+KEEPER = """#!/usr/bin/python3
+import os, socket
+listener = socket.socket(fileno=0)
+while True:
+    listener.accept()[0].sendall(b"%d" % os.getpid())
+"""
+
+
+@pytest.mark.parametrize("how", ["moved", "returned"])
+def test_a_wait_program_keeps_nothing_busy_that_it_does_not_have(
+    superd, two_kinds, program, tmp_path, how
+):
+    """After an upgrade its service has another socket than it: the next client gets a new program."""
+    keeper = program("keeper", KEEPER)
+    old, new = tmp_path / "old", tmp_path / ("new" if how == "moved" else "old")
+    without = LOG + f"service f {{ listen = {stand.free_port()} {CAT} }}\n"
+    service = "service e {{ listen = unix:{} wait = yes exec = {} }}\n"
+
+    def visit(path):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(stand.DEADLINE)
+            client.connect(str(path))
+            return int(client.recv(100))
+
+    daemon = superd(without + service.format(old, keeper), *two_kinds)
+    first = visit(old)
+    if how == "returned":
+        daemon.configure(without)
+        daemon.ctl("reload")
+    daemon.configure(without + service.format(new, keeper))
+    upgrade(daemon)
+    assert daemon.service("e")["state"] == "listening"
+    second = visit(new)
+    assert first != second and visit(new) == second
+    assert set(daemon.children()) == {first, second} and daemon.service("e")["running"] == 2
+    assert daemon.service("e")["state"] == "busy"
+
+
 @pytest.mark.parametrize("way", ["reload", "upgrade"])
 def test_a_service_comes_back_after_an_upgrade(superd, two_kinds, program, way):
     """Programs left over from before an upgrade are their service's when it is put back."""
