@@ -753,7 +753,7 @@ def test_starts_under_way_of_a_service_that_comes_back(operated, program, back):
         return echo("e", port_a, env) + room_config(room, "w", [port_b], x, more=env) + other
 
     it = operated(config("old", a, b), "--spawn=vm")
-    with faults.traced(it.daemon.pid, "execve", "delay_enter=1500000"):
+    with faults.traced(it.daemon.pid, "execve", "delay_enter=4000000"):
         one, two = stand.connect(a), stand.connect(b)
         it.daemon.wait_event("accept", count=2)
         there = a, b
@@ -762,6 +762,9 @@ def test_starts_under_way_of_a_service_that_comes_back(operated, program, back):
             if back == "elsewhere":
                 there = stand.free_port(), stand.free_port()
             it.must_reload(config("new" * i + "x", *there))
+        own = os.readlink(f"/proc/{it.daemon.pid}/exe")
+        starting = [os.readlink(f"/proc/{pid}/exe") == own for pid in it.daemon.children()]
+        assert starting == [True, True], "both are before their exec still"
         assert echoes(one)
         assert two.recv(100).split()[1:3] == [b"1", b"old"]
         assert len(views(it, "e")[1]) == len(views(it, "w")[1]) == 1
