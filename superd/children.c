@@ -31,6 +31,7 @@ struct children {
 	size_t count;
 	size_t sentenced; /* of these, under sentence */
 	size_t used;      /* entries in the table, or prepared for it */
+	uint64_t crowd;   /* how often chunks were given back */
 };
 
 struct reaper {
@@ -93,6 +94,7 @@ static void children_fill_list(struct children *children, struct chunk *chunk)
 /* Nothing is in use: what a crowd needed goes back, but for the first chunk. */
 static void children_shrink(struct children *children)
 {
+	children->crowd++;
 	while (children->chunks->next != NULL)
 		children_drop_chunk(children);
 	children->free_list = NULL;
@@ -188,8 +190,13 @@ struct child *children_next(const struct children *children, struct children_cur
 {
 	const struct chunk *chunk = cursor->begun ? cursor->chunk : children->chunks;
 
-	/* new chunks are put in front, and none is freed: the way from here on stays as it is */
+	if (!cursor->begun)
+		cursor->crowd = children->crowd;
 	cursor->begun = true;
+	/* new chunks are put in front, so the way from here on stays as it is; but where chunks
+	   were given back, all that lived at the first call have gone */
+	if (cursor->crowd != children->crowd)
+		return NULL;
 	for (; chunk != NULL; chunk = chunk->next, cursor->index = 0) {
 		cursor->chunk = chunk;
 		while (cursor->index < CHUNK_ENTRIES) {

@@ -72,6 +72,7 @@ size_t children_count(const struct children *children);
 struct children_cursor {
 	const void *chunk;
 	size_t index;
+	uint64_t crowd;
 	bool begun;
 };
 

@@ -136,7 +136,9 @@ pid_t service_holder(const struct listener *listener)
 {
 	const struct service_group *group = listener->owner;
 
-	return listener->held != 0 ? listener->held : group->busy;
+	if (listener->held != 0)
+		return listener->held;
+	return group != NULL ? group->busy : 0;
 }
 
 void service_hand_over(struct service_context *context, struct listener *from, struct listener *to)

@@ -20,6 +20,7 @@ import threading
 
 import pytest
 
+import faults
 import stand
 
 NOBODY = 65534
@@ -181,6 +182,26 @@ def test_connections(superd, kinds):
     daemon.ctl("kill", waiting["id"])
     daemon.wait_idle()
     assert daemon.connections() == []
+
+
+@pytest.mark.parametrize("again", range(3))
+def test_connections_of_a_crowd_that_goes_before_all_are_told(superd, again):
+    """An answer in pieces: what of the table was told, and what not, is given back meanwhile."""
+    port = stand.free_port()
+    count = 200 + 100 * again
+    daemon = superd(LOG + cat("one", port, f"limits {{ instances = {count} }}"))
+    clients = [stand.connect(port) for _ in range(count)]
+    stand.poll("all are served", lambda: len(daemon.children()) == count)
+    client = raw(daemon, b"connections\n")
+    first = client.recv(100)
+    with faults.stopped(daemon):
+        for pid in daemon.children():
+            stand.kill(pid, signal.SIGKILL)
+    assert (first + answer(client)).startswith(b'{"ok": true')
+    for client in clients:
+        client.close()
+    daemon.wait_idle()
+    assert stand.ask(port, b"x") == b"x"
 
 
 def test_idle_is_the_silence_of_the_connection(superd):

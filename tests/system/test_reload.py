@@ -601,6 +601,27 @@ def test_wait_service_removed_while_its_program_runs(operated, program, kinds):
     assert Room.visit(port, b"stop")[2] == b"a"
 
 
+def test_wait_program_ends_while_a_reload_counts_on_its_socket(operated, program, tmp_path):
+    """What a removed service left is to be taken over, and is given up before that happens."""
+    room = program("room", ROOM)
+    port = stand.free_port()
+    other = echo("f", stand.free_port())
+    it = operated(room_config(room, "room", [port]) + other)
+    pid = int(Room.visit(port)[0])
+    it.must_reload(other)
+    places = [tmp_path / f"s{number}" for number in range(1500)]
+    many = "".join(
+        f"service n{number} {{ listen = unix:{place} exec = echo }}\n"
+        for number, place in enumerate(places)
+    )
+    it.write(room_config(room, "again", [port], "b") + other + many)
+    it.daemon.send_signal(signal.SIGHUP)
+    stand.poll("the new sockets are being made", places[0].exists)
+    stand.kill(pid, signal.SIGKILL)
+    it.daemon.wait_event("reload", generation="3")
+    assert Room.visit(port, b"stop")[2] == b"b"
+
+
 def test_wait_service_comes_back_while_its_program_runs(operated, program, kinds):
     """The program is the service's own again: as a wait service, as another kind, elsewhere."""
     room = program("room", ROOM)

@@ -210,6 +210,36 @@ static void test_crowds_come_and_go(void **state)
 	children_free(children);
 }
 
+/* A walk in pieces, of which everybody it has not met yet goes between two of them. */
+static void test_a_walk_ends_where_a_crowd_has_gone(void **state)
+{
+	enum { CROWD = 200, MET = 8 };
+	struct children *children;
+	struct children_cursor cursor = {0};
+	struct tally tally = {0};
+	struct error error;
+
+	(void)state;
+	assert_int_equal(children_new(&children, &error), 0);
+	for (int i = 0; i < CROWD; i++)
+		add_process(children, -1);
+	for (int i = 0; i < MET; i++)
+		assert_non_null(children_next(children, &cursor));
+	children_signal_all(children, SIGKILL);
+	reap_until(children, &tally, CROWD);
+	assert_int_equal(tally.known, CROWD);
+	for (int i = 0; i < CROWD; i++)
+		add_process(children, -1);
+	assert_null(children_next(children, &cursor));
+	cursor = (struct children_cursor){0};
+	for (int i = 0; i < CROWD; i++)
+		assert_non_null(children_next(children, &cursor));
+	assert_null(children_next(children, &cursor));
+	children_signal_all(children, SIGKILL);
+	reap_until(children, &tally, (size_t)2 * CROWD);
+	children_free(children);
+}
+
 static void test_failure_records_are_shared(void **state)
 {
 	struct children *children;
@@ -241,6 +271,7 @@ int main(void)
 		cmocka_unit_test(test_group_of_sentenced_leader_is_killed),
 		cmocka_unit_test(test_the_named_one_of_many),
 		cmocka_unit_test(test_crowds_come_and_go),
+		cmocka_unit_test(test_a_walk_ends_where_a_crowd_has_gone),
 		cmocka_unit_test(test_failure_records_are_shared),
 	};
 
