@@ -102,10 +102,22 @@ static void group_close(struct service_group *group)
 	}
 }
 
+static void group_watch(struct service_group *group, bool watched)
+{
+	struct error error;
+
+	group->watched = watched;
+	for (size_t i = 0; i < group->count; i++) {
+		struct listener *listener = &group->listeners[i];
+
+		if (listener_watch(listener, watched && listener->held == 0, &error) != 0)
+			service_open_failed(listener, &error);
+	}
+}
+
 void service_update_watch(struct service *service)
 {
 	enum service_state state = service_state(service);
-	struct error error;
 
 	for (size_t i = 0; i < service->group_count; i++) {
 		struct service_group *group = &service->groups[i];
@@ -113,15 +125,8 @@ void service_update_watch(struct service *service)
 
 		if (service->draining && group->busy == 0)
 			group_close(group);
-		if (group->watched == watched)
-			continue;
-		group->watched = watched;
-		for (size_t j = 0; j < group->count; j++) {
-			struct listener *listener = &group->listeners[j];
-
-			if (listener_watch(listener, watched && listener->held == 0, &error) != 0)
-				service_open_failed(listener, &error);
-		}
+		if (group->watched != watched)
+			group_watch(group, watched);
 	}
 }
 
@@ -138,7 +143,7 @@ void service_ready(struct listener *listener)
 
 void service_group_refresh(struct service_group *group)
 {
-	group->watched = false;
+	group_watch(group, false);
 	service_update_watch(group->service);
 }
 

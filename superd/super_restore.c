@@ -350,6 +350,7 @@ static int restore_sockets(struct super *super, const struct state *state, struc
 	for (size_t i = 0; i < super->services.count; i++) {
 		struct service *service = super->services.items[i];
 
+		restore_groups(service, state);
 		for (size_t j = 0; j < service->conf->socket_count; j++) {
 			struct listener *listener = &service->listeners[j];
 			const struct state_listener *entry =
@@ -358,7 +359,6 @@ static int restore_sockets(struct super *super, const struct state *state, struc
 			if (entry != NULL && restore_socket(service, listener, entry, error) != 0)
 				return -1;
 		}
-		restore_groups(service, state);
 	}
 	return 0;
 }
@@ -388,6 +388,21 @@ static void restore_remove_names(struct super *super, const struct state *state)
 	}
 }
 
+/* Standard error of a service that is gone, and none of whose programs runs any more. */
+static void restore_close_pipes(const struct super *super, const struct state *state)
+{
+	for (size_t i = 0; i < state->service_count; i++) {
+		const struct state_service *entry = &state->services[i];
+
+		if (entry->errpipe.read_fd < 0 ||
+			service_list_find(&super->services, entry->name) != NULL ||
+			service_list_find_retired(&super->services, entry->name) != NULL)
+			continue;
+		close(entry->errpipe.read_fd);
+		close(entry->errpipe.write_fd);
+	}
+}
+
 int super_restore_end(struct super *super, struct error *error)
 {
 	const struct state *state = &super->options->arrival->state;
@@ -399,6 +414,7 @@ int super_restore_end(struct super *super, struct error *error)
 	if (status != 0)
 		return status;
 	restore_remove_names(super, state);
+	restore_close_pipes(super, state);
 	inherit_close_rest(&super->given, NULL, NULL);
 	if (state->pid_fd != super->pid_fd)
 		pidfile_remove(state->pid_path, state->pid_fd);

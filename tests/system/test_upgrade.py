@@ -667,8 +667,73 @@ KEEPER = """#!/usr/bin/python3
 import os, socket
 listener = socket.socket(fileno=0)
 while True:
-    listener.accept()[0].sendall(b"%d" % os.getpid())
+    client = listener.accept()[0]
+    client.sendall(b"%d %d" % (os.getpid(), listener.getblocking()))
+    if client.recv(4) == b"stop":
+        break
 """
+
+
+def keeper_visit(client, word=b"stay"):
+    """The pid of a keeper; its socket has to be a blocking one."""
+    with client:
+        client.settimeout(stand.DEADLINE)
+        pid, blocking = client.recv(100).split()
+        client.sendall(word)
+    assert blocking == b"1"
+    return int(pid)
+
+
+@pytest.mark.parametrize("reload_first", [False, True])
+def test_a_wait_service_is_renamed_while_its_program_runs(superd, two_kinds, program, reload_first):
+    """The program goes on; no other is started beside it, and one after it."""
+    port = stand.free_port()
+    keeper = program("keeper", KEEPER)
+    service = f"service {{}} {{{{ listen = 127.0.0.1:{port} wait = yes exec = {keeper} }}}}\n"
+    daemon = superd(LOG + service.format("a"), *two_kinds)
+    pid = keeper_visit(stand.connect(port))
+    daemon.configure(LOG + service.format("b"))
+    if reload_first:
+        daemon.ctl("reload")
+    upgrade(daemon)
+    for _ in range(5):
+        assert keeper_visit(stand.connect(port)) == pid
+    assert daemon.children().keys() == {pid} and daemon.service("b")["state"] == "busy"
+    assert not daemon.events("error")
+    keeper_visit(stand.connect(port), b"stop")
+    daemon.wait_event("exit", service="a", status=0)
+    second = keeper_visit(stand.connect(port))
+    assert [keeper_visit(stand.connect(port)) for _ in range(5)] == 5 * [second]
+    keeper_visit(stand.connect(port), b"stop")
+    daemon.wait_event("exit", service="b", status=0)
+    assert len(daemon.events("accept")) == 2
+
+
+def test_a_wait_service_takes_the_socket_of_another_by_an_upgrade(superd, two_kinds, program):
+    """Its program has another one: the new socket is as a program of a wait service wants it."""
+    port, other = stand.free_port(), stand.free_port()
+    keeper = program("keeper", KEEPER)
+    service = f"service e {{{{ listen = 127.0.0.1:{{}} wait = yes exec = {keeper} }}}}\n"
+    daemon = superd(
+        LOG + service.format(port) + f"service n {{ listen = 127.0.0.1:{other} {CAT} }}\n", *two_kinds
+    )
+    first = keeper_visit(stand.connect(port))
+    daemon.configure(LOG + service.format(other))
+    upgrade(daemon)
+    assert keeper_visit(stand.connect(other)) != first
+    assert keeper_visit(stand.connect(port)) == first
+
+
+def test_standard_error_of_a_service_that_is_gone_is_closed(superd, two_kinds):
+    """Its pipe stays for a second after its last program; an upgrade may come in between."""
+    port = stand.free_port()
+    kept = LOG + f"service f {{ listen = {stand.free_port()} {CAT} }}\n"
+    daemon = superd(kept + f"service e {{ listen = {port} {CAT} }}\n", *two_kinds)
+    stand.ask(port, b"x")
+    daemon.configure(kept)
+    before = daemon.descriptors()
+    upgrade(daemon)
+    stand.poll("its listener and its pipe are closed", lambda: daemon.descriptors() <= before - 3)
 
 
 @pytest.mark.parametrize("how", ["moved", "returned"])
@@ -682,10 +747,9 @@ def test_a_wait_program_keeps_nothing_busy_that_it_does_not_have(
     service = "service e {{ listen = unix:{} wait = yes exec = {} }}\n"
 
     def visit(path):
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(stand.DEADLINE)
-            client.connect(str(path))
-            return int(client.recv(100))
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(str(path))
+        return keeper_visit(client)
 
     daemon = superd(without + service.format(old, keeper), *two_kinds)
     first = visit(old)
