@@ -566,6 +566,7 @@ def hup_storm(stage, account):
         stage.daemon.send_signal(signal.SIGHUP)
         faults.pause(0.001)
     stage.daemon.send_signal(signal.SIGUSR1)
+    stage.reload()  # behind those that the storm has asked for
 
 
 @trouble("upgrade")
