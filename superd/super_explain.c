@@ -6,6 +6,7 @@
 
 #include "superd/admit.h"
 #include "superd/explain.h"
+#include "superd/service_change.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -76,14 +77,6 @@ static const struct listener *explain_listener(const struct service *service, in
 	return found;
 }
 
-/* Whether a program has the listener's socket, and takes clients itself. */
-static bool explain_is_taken(const struct listener *listener)
-{
-	const struct service_group *group = listener->owner;
-
-	return group->busy != 0 || listener->held != 0;
-}
-
 /* What becomes of a client that the configuration accepts, verdict of the limits being known. */
 static const char *explain_fate(
 	const struct service *service, const struct peer *peer, enum admit_verdict verdict)
@@ -94,7 +87,7 @@ static const char *explain_fate(
 
 	if (listener == NULL)
 		return service->draining || service->stopped ? "draining" : "no-listener";
-	if (explain_is_taken(listener))
+	if (service_holder(listener) != 0) /* its program takes clients itself */
 		return admit_verdict_name(ADMIT_ACCEPT);
 	queue = listener->conf->wait || service->conf->limits.on_full == ON_FULL_QUEUE;
 	/* in the kernel's backlog, until superd looks at it again */
